@@ -1,0 +1,6 @@
+//! Metrics for Rust services, written as every OpenMetrics and Prometheus format has it.
+
+mod error;
+pub mod model;
+
+pub use error::{Error, Position};
