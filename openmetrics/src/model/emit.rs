@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 use super::claims::Claims;
 use super::family::{Descriptor, Metric, MetricFamily, MetricSet, MetricType};
-use super::label::{Label, LabelSet, Labels};
+use super::label::{LabelSet, Labels};
 use super::name::MetricName;
 use super::point::Point;
 use super::value::Timestamp;
@@ -388,7 +388,7 @@ struct Ledger {
     claims: Claims,
     /// The label sets of the open family: hash, and where they stand in `sets`.
     seen: HashTable<(u64, usize, usize)>,
-    sets: Vec<Label>,
+    sets: Vec<u8>,
     /// The last label set and its timestamp: points of one metric may follow each other in time.
     last: Option<(u64, Option<Timestamp>)>,
     report: Report,
@@ -406,13 +406,9 @@ impl Ledger {
         // Adding up makes the hash independent of the order; the hasher is keyed, and equal sums are confirmed below.
         let hash = labels.iter().fold(0_u64, |sum, pair| sum.wrapping_add(self.hasher.hash_one(&pair)));
         let Self { seen, sets, last, .. } = self;
-        let equal = |&(h, from, to): &(u64, usize, usize)| {
-            let set = sets.get(from..to).unwrap_or_default();
-            h == hash
-                && labels.iter().count() == set.len()
-                && labels.iter().all(|(n, v)| set.iter().any(|l| l.name == n && l.value.as_str() == v))
-        };
-        if seen.find(hash, equal).is_some() {
+        let known =
+            |&(h, from, to): &(u64, usize, usize)| h == hash && same_labels(labels, sets.get(from..to));
+        if seen.find(hash, known).is_some() {
             let follows = matches!((*last, timestamp), (Some((h, Some(before))), Some(now)) if h == hash && before < now);
             if !follows {
                 return Err(Refusal::new(
@@ -422,14 +418,30 @@ impl Ledger {
             }
         } else {
             let from = sets.len();
-            let set = labels.to_set().map_err(|e| Refusal::new("OM1-LAB-02", e.to_string()))?;
-            sets.extend(set);
-            let to = sets.len();
-            seen.insert_unique(hash, (hash, from, to), |&(h, _, _)| h);
+            for (name, value) in labels {
+                sets.extend_from_slice(name.as_bytes());
+                sets.push(BETWEEN);
+                sets.extend_from_slice(value.as_bytes());
+                sets.push(BETWEEN);
+            }
+            seen.insert_unique(hash, (hash, from, sets.len()), |&(h, _, _)| h);
         }
         *last = Some((hash, timestamp));
         Ok(())
     }
+}
+
+/// Ends every name and value in [`Ledger::sets`]; UTF-8 has no such byte.
+const BETWEEN: u8 = 0xff;
+
+/// Whether `labels` are those kept in `set`, in any order. Names are unique in both.
+fn same_labels(labels: &Labels<'_>, set: Option<&[u8]>) -> bool {
+    let kept = || set.unwrap_or_default().split(|&b| b == BETWEEN);
+    let pairs = || kept().step_by(2).zip(kept().skip(1).step_by(2));
+    labels.iter().count() == pairs().count()
+        && labels
+            .iter()
+            .all(|(name, value)| pairs().any(|(n, v)| n == name.as_bytes() && v == value.as_bytes()))
 }
 
 impl MetricSet {
