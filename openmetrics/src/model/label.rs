@@ -120,7 +120,7 @@ impl fmt::Debug for LabelSet {
 /// A borrowed view of labels, cheap to copy: what collectors hand to an `Emitter` and sinks receive.
 ///
 /// A view is a short chain of parts (the constant labels of a scope, then a metric's own), so adding labels
-/// on the way out copies nothing. A part may carry its text already rendered, which text formats copy whole.
+/// on the way out copies nothing. A part may carry its labels already rendered, which formats copy whole.
 ///
 /// ```
 /// use openmetrics::model::Labels;
@@ -143,10 +143,13 @@ pub(crate) enum Part<'a> {
     Rendered(Rendered<'a>),
 }
 
-/// Labels as the text formats write them between the braces: `name="value",...`, values escaped.
+/// Labels with classic names, rendered once for many scrapes.
 #[derive(Clone, Copy)]
 pub(crate) struct Rendered<'a> {
+    /// As the text formats write them between the braces: `name="value",...`, values escaped; by [`render`].
     pub(crate) text: &'a str,
+    /// As both protobuf formats write them in a metric, by [`render_protobuf`]; empty if that was not done.
+    pub(crate) protobuf: &'a [u8],
 }
 
 impl<'a> Labels<'a> {
@@ -159,10 +162,11 @@ impl<'a> Labels<'a> {
         Self { first: Part::Pairs(pairs), rest: None }
     }
 
-    /// Labels whose names are classic and whose text is rendered already, by [`render`].
+    /// Labels whose names are classic and whose text is rendered already by [`render`], and if `protobuf` is
+    /// not empty, by [`render_protobuf`] as well.
     #[inline]
-    pub(crate) const fn rendered(text: &'a str) -> Self {
-        Self { first: Part::Rendered(Rendered { text }), rest: None }
+    pub(crate) const fn rendered(text: &'a str, protobuf: &'a [u8]) -> Self {
+        Self { first: Part::Rendered(Rendered { text, protobuf }), rest: None }
     }
 
     /// These labels after those of `before`; only the first part of `before` is taken.
@@ -346,6 +350,54 @@ pub(crate) fn render(labels: &Labels<'_>, out: &mut String) {
     }
 }
 
+/// Appends the labels in order as fields of a protobuf metric. In both protobuf formats a metric's labels are its
+/// field 1, and a label's name and value the fields 1 and 2 of that.
+pub(crate) fn render_protobuf(labels: &Labels<'_>, out: &mut Vec<u8>) {
+    for part in labels.parts() {
+        match part {
+            Part::Rendered(rendered) if !rendered.protobuf.is_empty() => {
+                out.extend_from_slice(rendered.protobuf);
+            }
+            part => {
+                for (name, value) in (Labels { first: part, rest: None }) {
+                    render_protobuf_label(name, &value, out);
+                }
+            }
+        }
+    }
+}
+
+/// Appends one label as [`render_protobuf`] does.
+#[inline]
+pub(crate) fn render_protobuf_label(name: &str, value: &str, out: &mut Vec<u8>) {
+    let (name_len, value_len) = (name.len() as u64, value.len() as u64);
+    let len = 2 + varint_len(name_len) + name.len() + varint_len(value_len) + value.len();
+    out.push(0x0a);
+    varint(len as u64, out);
+    out.push(0x0a);
+    varint(name_len, out);
+    out.extend_from_slice(name.as_bytes());
+    out.push(0x12);
+    varint(value_len, out);
+    out.extend_from_slice(value.as_bytes());
+}
+
+/// Appends a number as protobuf's varint: seven bits a byte, the lowest first.
+#[inline]
+pub(crate) fn varint(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// How many bytes [`varint`] takes for a number: 1 to 10.
+#[inline]
+pub(crate) const fn varint_len(number: u64) -> usize {
+    (70 - (number | 1).leading_zeros() as usize) / 7
+}
+
 /// Between two labels; what is rendered always ends in a quote, what stands before the first never does.
 fn comma(out: &mut String) {
     if out.ends_with('"') {
@@ -400,7 +452,7 @@ mod tests {
 
     #[test]
     fn chains_keep_their_order() {
-        let own = Labels::rendered(r#"path="/\"x\\",code="200""#);
+        let own = Labels::rendered(r#"path="/\"x\\",code="200""#, &[]);
         let consts = LabelSet::from_pairs([("zone", "z\n1")]).unwrap();
         let all = own.after(Labels::from(&consts));
         let pairs: Vec<_> = all.iter().map(|(n, v)| (n.to_owned(), v.into_owned())).collect();
@@ -413,13 +465,38 @@ mod tests {
         assert_eq!(all.get("code").as_deref(), Some("200"));
     }
 
+    #[test]
+    fn protobuf_labels_are_the_same_from_whatever_part() {
+        let pairs = [("path", "/\"x\\"), ("code", "200")];
+        let mut from_pairs = Vec::new();
+        render_protobuf(&Labels::new(&pairs), &mut from_pairs);
+        assert_eq!(from_pairs, b"\x0a\x0c\x0a\x04path\x12\x04/\"x\\\x0a\x0b\x0a\x04code\x12\x03200");
+        let text = r#"path="/\"x\\",code="200""#;
+        for labels in [Labels::rendered(text, &[]), Labels::rendered(text, &from_pairs)] {
+            let mut out = Vec::new();
+            render_protobuf(&labels, &mut out);
+            assert_eq!(out, from_pairs);
+        }
+    }
+
+    #[test]
+    fn varints_have_seven_bits_a_byte() {
+        for number in [0, 1, 127, 128, 300, u64::from(u32::MAX), 1 << 63, u64::MAX] {
+            let mut out = Vec::new();
+            varint(number, &mut out);
+            assert_eq!(out.len(), varint_len(number), "{number}");
+            let back = out.iter().rev().fold(0_u64, |sum, byte| sum << 7 | u64::from(byte & 0x7f));
+            assert_eq!(back, number);
+        }
+    }
+
     quickcheck! {
         fn rendering_loses_nothing(pairs: Vec<(u8, String)>) -> bool {
             let names: Vec<String> = (0..pairs.len()).map(|i| format!("l{i}")).collect();
             let pairs: Vec<(&str, &str)> = names.iter().zip(&pairs).map(|(n, (_, v))| (n.as_str(), v.as_str())).collect();
             let mut text = String::new();
             render(&Labels::new(&pairs), &mut text);
-            Labels::rendered(&text).iter().eq(pairs.iter().map(|&(n, v)| (n, Cow::Borrowed(v))))
+            Labels::rendered(&text, &[]).iter().eq(pairs.iter().map(|&(n, v)| (n, Cow::Borrowed(v))))
         }
     }
 }

@@ -38,4 +38,6 @@ pub use value::{Exemplar, ExemplarRef, Number, Timestamp};
 
 pub(crate) use claims::Claims;
 pub(crate) use family::unit_is_suffix;
-pub(crate) use label::{Part, Rendered, escape, render};
+pub(crate) use label::{
+    Part, Rendered, escape, render, render_protobuf, render_protobuf_label, varint, varint_len,
+};
