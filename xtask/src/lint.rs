@@ -23,6 +23,12 @@ pub(crate) fn run() -> Result<(), String> {
     let mut doc = cargo(["doc", "--workspace", "--all-features", "--no-deps", "--quiet"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.command("documentation", doc);
+    if cargo(["deny", "--version"]).output().is_ok_and(|output| output.status.success()) {
+        // Advisories need a download and can turn up any day; they are for a person to look at.
+        steps.command("what is brought in", cargo(["deny", "check", "bans", "licenses", "sources"]));
+    } else {
+        println!("\nleft out: `cargo deny check`, since cargo-deny is not installed");
+    }
     steps.finish()
 }
 
