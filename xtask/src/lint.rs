@@ -6,6 +6,13 @@ use crate::workspace::{Package, cargo, packages};
 /// The benches' features bring rival libraries, which are only worth building together.
 const ONLY_WHOLE: &[&str] = &["openmetrics-benches"];
 
+pub(crate) const HELP: &str = "\
+Formatting, clippy and documentation with warnings as errors; every package with features without them, with the
+default ones, and with each one alone. `cargo deny` too, where it is installed.
+
+Usage: cargo xtask lint
+";
+
 pub(crate) fn run() -> Result<(), String> {
     let packages = packages()?;
     let mut steps = Steps::default();
@@ -41,7 +48,7 @@ fn clippy(selection: &[&str]) -> std::process::Command {
 /// For each package with features: none of them, the default ones, and each one alone.
 fn combinations(packages: &[Package]) -> Vec<Vec<String>> {
     let mut all = Vec::new();
-    for Package { name, features } in packages {
+    for Package { name, features, .. } in packages {
         if features.is_empty() || ONLY_WHOLE.contains(&name.as_str()) {
             continue;
         }
@@ -63,6 +70,8 @@ mod tests {
     fn every_feature_is_built_alone() {
         let package = |name: &str, features: &[&str]| Package {
             name: name.to_owned(),
+            folder: name.into(),
+            programs: Vec::new(),
             features: features.iter().map(|&f| f.to_owned()).collect(),
         };
         let packages =

@@ -1,50 +1,111 @@
 //! `cargo xtask`: the project's own tools behind one command.
 
+mod arguments;
+mod fuzz;
 mod lint;
+mod loom;
+mod sanitize;
 mod setup;
 mod steps;
 mod test;
 mod workspace;
 
 use std::env;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
-const HELP: &str = "\
-The project's own tools.
+use arguments::Arguments;
 
-Usage: cargo xtask <TASK>
+/// One thing that `cargo xtask` does.
+struct Task {
+    name: &'static str,
+    /// A line in the list of tasks.
+    summary: &'static str,
+    /// What `cargo xtask TASK --help` prints.
+    help: &'static str,
+    run: fn(&[String]) -> Result<(), String>,
+}
 
-Tasks:
-  test    Set up what the tests need, then run all of them: units, properties, documentation, peers
-  lint    Formatting, clippy and documentation with warnings as errors, every feature alone
-  setup   Only the set-up: on Debian, install the packages that the peer tests use
-  help    This text
-
-Plain `cargo test --workspace` works as well; tests whose peers are missing then say so and are skipped.
-";
+const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        summary: "Set up what the tests need, then run all of them: units, properties, documentation, peers",
+        help: test::HELP,
+        run: |arguments| Arguments::new(arguments).finish().and_then(|()| test::run()),
+    },
+    Task {
+        name: "lint",
+        summary: "Formatting, clippy and documentation with warnings as errors, every feature alone",
+        help: lint::HELP,
+        run: |arguments| Arguments::new(arguments).finish().and_then(|()| lint::run()),
+    },
+    Task {
+        name: "setup",
+        summary: "Only the set-up: on Debian, install the packages that the peer tests use",
+        help: setup::HELP,
+        run: |arguments| Arguments::new(arguments).finish().and_then(|()| setup::run()),
+    },
+    Task {
+        name: "loom",
+        summary: "The models of the lock-free parts, every interleaving of them",
+        help: loom::HELP,
+        run: |arguments| Arguments::new(arguments).finish().and_then(|()| loom::run()),
+    },
+    Task {
+        name: "sanitize",
+        summary: "The stress programs under the address and the thread sanitizer",
+        help: sanitize::HELP,
+        run: |arguments| Arguments::new(arguments).finish().and_then(|()| sanitize::run()),
+    },
+    Task {
+        name: "fuzz",
+        summary: "Every fuzz target for some seconds each, and a table of what came out",
+        help: fuzz::HELP,
+        run: fuzz::run,
+    },
+];
 
 fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1);
-    let task = arguments.next();
-    let rest: Vec<String> = arguments.collect();
-    let outcome = match (task.as_deref(), rest.as_slice()) {
-        (Some("test"), []) => test::run(),
-        (Some("lint"), []) => lint::run(),
-        (Some("setup"), []) => setup::run(),
-        (None | Some("help" | "--help" | "-h"), _) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        (Some("test" | "lint" | "setup"), [argument, ..]) => {
-            Err(format!("it takes no arguments, found {argument:?}"))
-        }
-        (Some(task), _) => Err(format!("there is no task {task:?}; `cargo xtask help` lists them")),
-    };
-    match outcome {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match dispatch(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("\nerror: {message}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), String> {
+    let is_help = |word: &String| ["help", "--help", "-h"].contains(&word.as_str());
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", help());
+        return Ok(());
+    };
+    if is_help(name) {
+        print!("{}", rest.first().and_then(|name| task(name)).map_or_else(help, |task| task.help.to_owned()));
+        return Ok(());
+    }
+    let task = task(name).ok_or(format!("there is no task {name:?}; `cargo xtask help` lists them"))?;
+    if rest.iter().any(is_help) {
+        print!("{}", task.help);
+        return Ok(());
+    }
+    (task.run)(rest)
+}
+
+fn task(name: &str) -> Option<&'static Task> {
+    TASKS.iter().find(|task| task.name == name)
+}
+
+fn help() -> String {
+    let mut tasks = String::new();
+    for Task { name, summary, .. } in TASKS {
+        let _ = writeln!(tasks, "  {name:<10}{summary}");
+    }
+    format!(
+        "The project's own tools.\n\nUsage: cargo xtask <TASK>\n\nTasks:\n{tasks}\n\
+         `cargo xtask TASK --help` says more about one of them.\n\n\
+         Plain `cargo test` works as well; tests whose peers are missing then say so and are skipped.\n"
+    )
 }

@@ -18,6 +18,13 @@ result=$?
 exit "$result"
 "#;
 
+pub(crate) const HELP: &str = "\
+Brings what the tests need. On Debian, as root or with a sudo that asks for no password, it installs the packages of the
+peers that are missing; services in them are not started. Elsewhere it says what is missing.
+
+Usage: cargo xtask setup
+";
+
 pub(crate) fn run() -> Result<(), String> {
     let missing = install_peers();
     if missing.is_empty() {

@@ -53,6 +53,11 @@ impl Steps {
         self.tests.ignored += counts.ignored;
     }
 
+    /// How many tests have passed so far.
+    pub(crate) fn passed(&self) -> u64 {
+        self.tests.passed
+    }
+
     /// Sums up: a line a step, for tests the count of all, and an error if anything failed.
     pub(crate) fn finish(self) -> Result<(), String> {
         println!("\n==> summary");

@@ -8,6 +8,16 @@ use crate::setup;
 use crate::steps::Steps;
 use crate::workspace::{cargo, packages};
 
+pub(crate) const HELP: &str = "\
+Sets up what the tests need, then runs all of them: units, properties, documentation, peers.
+
+Usage: cargo xtask test
+
+On Debian, as root or with a sudo that asks for no password, it installs the packages that the peer tests use and
+that are missing; services in them are not started. Elsewhere it says what it leaves out and goes on. With CI set in the
+environment a missing peer is a failure.
+";
+
 pub(crate) fn run() -> Result<(), String> {
     let present = |name: &str| packages().map(|all| all.iter().any(|p| p.name == name));
     let (benches, library) = (present("openmetrics-benches")?, present("openmetrics-sdk")?);
