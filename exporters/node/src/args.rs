@@ -1,0 +1,236 @@
+//! The command line: node_exporter's flags, spelled alike, made from the list of collectors.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::collectors;
+use crate::flags::{Flag, Kind, Options};
+use crate::host::Roots;
+
+const PROCFS: Flag = Flag::text("path.procfs", "/proc", "Where procfs is mounted");
+const SYSFS: Flag = Flag::text("path.sysfs", "/sys", "Where sysfs is mounted");
+const ROOTFS: Flag = Flag::text("path.rootfs", "/", "Where the host's root folder is found");
+const UDEV_DATA: Flag = Flag::text("path.udev.data", "/run/udev/data", "Where udev keeps its data");
+const DISABLE_DEFAULTS: Flag = Flag::switch(
+    "collector.disable-defaults",
+    false,
+    "Turn off all collectors that are not asked for by name",
+);
+const DRY_RUN: Flag =
+    Flag::switch("dry-run", false, "Read the host once, print the page and what could not be read, and end");
+
+const OWN: [Flag; 6] = [PROCFS, SYSFS, ROOTFS, UDEV_DATA, DISABLE_DEFAULTS, DRY_RUN];
+
+/// What the command line asks for.
+pub struct Args {
+    /// The flags of the collectors.
+    pub options: Options,
+    /// Where the host is.
+    pub roots: Roots,
+    /// The collectors that are on.
+    pub enabled: Vec<&'static str>,
+    /// Print one page and end.
+    pub dry_run: bool,
+}
+
+/// Reads the command line; ends the process with a message if it makes no sense, and after `--help`.
+pub fn parse() -> Args {
+    let mut command = command();
+    match expand(std::env::args_os()) {
+        Ok(arguments) => interpret(&command.get_matches_from(arguments)),
+        Err(message) => command.error(ErrorKind::Io, message).exit(),
+    }
+}
+
+fn interpret(matches: &ArgMatches) -> Args {
+    let mut options = Options::default();
+    for flag in collectors::ALL.iter().flat_map(|spec| spec.flags).chain(&OWN) {
+        match flag.kind {
+            Kind::Switch(_) => set_switch(&mut options, matches, flag.name),
+            _ => {
+                if let Some(values) = matches.get_many::<String>(flag.name) {
+                    options.set(flag.name, values.cloned().collect());
+                }
+            }
+        }
+    }
+    for spec in collectors::ALL {
+        set_switch(&mut options, matches, &format!("collector.{}", spec.name));
+    }
+    let defaults_off = options.switch(&DISABLE_DEFAULTS);
+    let enabled = collectors::ALL
+        .iter()
+        .filter(|spec| options.collector(spec.name).unwrap_or(spec.enabled && !defaults_off))
+        .map(|spec| spec.name)
+        .collect();
+    let roots = Roots {
+        proc: options.text(&PROCFS).into(),
+        sys: options.text(&SYSFS).into(),
+        rootfs: options.text(&ROOTFS).into(),
+        udev: options.text(&UDEV_DATA).into(),
+    };
+    let dry_run = options.switch(&DRY_RUN);
+    Args { options, roots, enabled, dry_run }
+}
+
+fn set_switch(options: &mut Options, matches: &ArgMatches, name: &str) {
+    for (id, value) in [(name.to_owned(), "true"), (format!("no-{name}"), "false")] {
+        if matches.get_flag(&id) {
+            options.set(name, vec![value.to_owned()]);
+        }
+    }
+}
+
+/// Replaces `@FILE` by the lines of the file; empty lines and those that begin with `#` are left out.
+fn expand(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>, String> {
+    let mut expanded = Vec::new();
+    for (i, argument) in arguments.enumerate() {
+        match argument.to_str().and_then(|text| text.strip_prefix('@')) {
+            Some(path) if i > 0 => {
+                let text = std::fs::read_to_string(path).map_err(|e| format!("@{path}: {e}"))?;
+                let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+                expanded.extend(lines.map(OsString::from));
+            }
+            _ => expanded.push(argument),
+        }
+    }
+    Ok(expanded)
+}
+
+fn command() -> Command {
+    let mut command = Command::new("node-exporter")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Tells Prometheus everything about this Linux host")
+        .after_help(collector_table())
+        .max_term_width(110)
+        .arg_required_else_help(false);
+    for flag in &OWN {
+        command = add(command, flag, "Host");
+    }
+    for spec in collectors::ALL {
+        let name = format!("collector.{}", spec.name);
+        command = add_switch(command, &name, spec.about, true, "Collectors");
+        for flag in spec.flags {
+            command = add(command, flag, "Settings of collectors");
+        }
+    }
+    command
+}
+
+fn add(command: Command, flag: &Flag, heading: &'static str) -> Command {
+    let arg = Arg::new(flag.name)
+        .long(flag.name)
+        .aliases(flag.formerly)
+        .help_heading(heading)
+        .hide(flag.hidden)
+        .allow_hyphen_values(true);
+    match flag.kind {
+        Kind::Switch(default) => {
+            let help = if default {
+                format!("{} [on; --no-{} turns it off]", flag.help, flag.name)
+            } else {
+                flag.help.into()
+            };
+            add_switch(command, flag.name, &help, flag.hidden, heading)
+        }
+        Kind::Text(default) => command.arg(arg.value_name("TEXT").help(with_default(flag.help, default))),
+        Kind::Texts => command.arg(
+            arg.value_name("TEXT").action(ArgAction::Append).help(format!("{} (repeatable)", flag.help)),
+        ),
+        Kind::Duration(default) => {
+            command.arg(arg.value_name("DURATION").help(with_default(flag.help, &format!("{default:?}"))))
+        }
+        Kind::Number(default) => {
+            command.arg(arg.value_name("N").help(with_default(flag.help, &default.to_string())))
+        }
+    }
+}
+
+fn with_default(help: &str, default: &str) -> String {
+    if default.is_empty() { help.to_owned() } else { format!("{help} [{default}]") }
+}
+
+/// `--name` and its opposite; giving both is a contradiction.
+fn add_switch(command: Command, name: &str, help: &str, hidden: bool, heading: &'static str) -> Command {
+    let off = format!("no-{name}");
+    let arg = |id: &str| {
+        Arg::new(id.to_owned()).long(id.to_owned()).action(ArgAction::SetTrue).help_heading(heading)
+    };
+    command.arg(arg(name).help(help.to_owned()).hide(hidden).conflicts_with(&off)).arg(arg(&off).hide(true))
+}
+
+/// All collectors in two lists, which read better than two lines of help for each.
+fn collector_table() -> String {
+    let width = collectors::ALL.iter().map(|spec| spec.name.len()).max().unwrap_or_default();
+    let mut table = String::new();
+    for (enabled, title) in [
+        (true, "Collectors that are on; --no-collector.NAME turns one off:"),
+        (false, "Collectors that are off; --collector.NAME turns one on:"),
+    ] {
+        if !table.is_empty() {
+            table.push('\n');
+        }
+        let _ = writeln!(table, "{title}");
+        for spec in collectors::ALL.iter().filter(|spec| spec.enabled == enabled) {
+            let _ = writeln!(table, "  {:width$}  {}", spec.name, spec.about);
+        }
+    }
+    table.push_str("\n@FILE among the arguments stands for the arguments in FILE, one a line.");
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        let all = std::iter::once(&"node-exporter").chain(arguments);
+        command().try_get_matches_from(all).map(|m| interpret(&m)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn collectors_are_turned_on_and_off() {
+        let by_default = parse(&[]).unwrap().enabled;
+        assert!(by_default.contains(&"cpu"));
+        assert!(!parse(&["--no-collector.cpu"]).unwrap().enabled.contains(&"cpu"));
+        assert_eq!(parse(&["--collector.disable-defaults", "--collector.cpu"]).unwrap().enabled, ["cpu"]);
+    }
+
+    #[test]
+    fn values_with_and_without_an_equals_sign() {
+        for arguments in [&["--path.procfs=/host/proc"][..], &["--path.procfs", "/host/proc"]] {
+            assert_eq!(parse(arguments).unwrap().roots.proc.to_str(), Some("/host/proc"));
+        }
+    }
+
+    #[test]
+    fn mistakes_come_with_a_hint() {
+        let error = parse(&["--colector.cpu"]).err().unwrap();
+        assert!(error.contains("--collector.cpu"), "{error}");
+        let error = parse(&["--collector.cpu", "--no-collector.cpu"]).err().unwrap();
+        assert!(error.contains("cannot be used with"), "{error}");
+    }
+
+    #[test]
+    fn files_of_arguments() {
+        let path = std::env::temp_dir().join(format!("node-exporter-args-{}", std::process::id()));
+        std::fs::write(&path, "# hosts\n--no-collector.cpu\n\n--path.sysfs=/host/sys\n").unwrap();
+        let at = OsString::from(format!("@{}", path.display()));
+        let expanded = expand([OsString::from("node-exporter"), at].into_iter()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            expanded,
+            ["node-exporter", "--no-collector.cpu", "--path.sysfs=/host/sys"].map(OsString::from)
+        );
+        let missing = [OsString::from("node-exporter"), OsString::from("@/nowhere")];
+        assert!(expand(missing.into_iter()).unwrap_err().starts_with("@/nowhere: "));
+    }
+}

@@ -1,0 +1,90 @@
+//! The host's clock, its time zone, and the clock sources in `/sys/devices/system/clocksource/clocksource0`:
+//!
+//! ```text
+//! available_clocksource:  tsc hpet acpi_pm
+//! current_clocksource:    tsc
+//! ```
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use openmetrics::model::{Descriptor, Emitter, Labels};
+use tz::TimeZone;
+
+use super::{NodeCollector, Spec};
+use crate::families::{INFO, gauge, info};
+use crate::host::{Error, Host};
+
+pub(super) static SPEC: Spec = Spec {
+    name: "time",
+    enabled: true,
+    about: "system time, time zone, clock sources",
+    flags: &[],
+    build: |_| Ok(Box::new(Time::default())),
+};
+
+static SECONDS: Descriptor = gauge("node_time_seconds", "The host's clock, as Unix time.");
+static ZONE_OFFSET: Descriptor =
+    gauge("node_time_zone_offset_seconds", "How far local time is ahead of UTC, by the name of the zone.");
+static AVAILABLE: Descriptor =
+    info("node_time_clocksource_available_info", "Clock sources that the kernel could use.");
+static CURRENT: Descriptor = info("node_time_clocksource_current_info", "The clock source that the kernel uses.");
+
+#[derive(Default)]
+struct Time {
+    now: f64,
+    /// `None` until it was looked for; the zone of a running process does not change.
+    zone: Option<TimeZone>,
+    offset: i32,
+    designation: String,
+    sources: Vec<Clocksource>,
+}
+
+struct Clocksource {
+    available: Vec<String>,
+    current: String,
+}
+
+impl NodeCollector for Time {
+    fn update(&mut self, host: &mut Host) -> Result<(), Error> {
+        self.sources.clear();
+        // A clock before 1970 is told as such.
+        let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => after.as_nanos() as i128,
+            Err(before) => -(before.duration().as_nanos() as i128),
+        };
+        self.now = nanos as f64 / 1e9;
+        let zone = self.zone.get_or_insert_with(|| TimeZone::local().unwrap_or_else(|_| TimeZone::utc()));
+        if let Ok(local) = zone.find_local_time_type((nanos / 1_000_000_000) as i64) {
+            self.offset = local.ut_offset();
+            local.time_zone_designation().clone_into(&mut self.designation);
+        }
+        let folder = host.sys("devices/system/clocksource");
+        let Ok(names) = host.list(&folder) else { return Ok(()) };
+        for name in names {
+            let numbered = name.strip_prefix("clocksource").is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+            if numbered {
+                let source = folder.join(&name);
+                let available = host.line(&source.join("available_clocksource"))?;
+                let current = host.line(&source.join("current_clocksource"))?;
+                let available = available.split_ascii_whitespace().map(str::to_owned).collect();
+                self.sources.push(Clocksource { available, current });
+            }
+        }
+        Ok(())
+    }
+
+    fn emit(&self, out: &mut Emitter<'_>) {
+        out.value(&SECONDS, self.now);
+        out.family(&ZONE_OFFSET).point(Labels::new(&[("time_zone", &self.designation)]), self.offset);
+        let mut family = out.family(&AVAILABLE);
+        for (i, source) in self.sources.iter().enumerate() {
+            for name in &source.available {
+                family.point(Labels::new(&[("device", &i.to_string()), ("clocksource", name)]), INFO);
+            }
+        }
+        let mut family = out.family(&CURRENT);
+        for (i, source) in self.sources.iter().enumerate() {
+            family.point(Labels::new(&[("device", &i.to_string()), ("clocksource", &source.current)]), INFO);
+        }
+    }
+}

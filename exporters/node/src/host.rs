@@ -1,0 +1,321 @@
+//! The host as collectors see it: four roots, and reads that carry their path, are bounded and never wait on a pipe.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+/// More than any file of procfs and sysfs holds on the largest machines, and what one file may cost us at most.
+const SIZE_LIMIT: usize = 64 << 20;
+/// What most files fit in, so that one read gets them whole.
+const FIRST_READ: usize = 4096;
+/// What a buffer may keep between scrapes; one huge file once must not stay in memory.
+const KEPT_CAPACITY: usize = 256 << 10;
+
+/// Where the host's file systems are found; a container sees them under folders of their own.
+#[derive(Debug, Clone)]
+pub struct Roots {
+    /// procfs, usually `/proc`.
+    pub proc: PathBuf,
+    /// sysfs, usually `/sys`.
+    pub sys: PathBuf,
+    /// The root of all mount points, usually `/`.
+    pub rootfs: PathBuf,
+    /// What udev knows of devices, usually `/run/udev/data`.
+    pub udev: PathBuf,
+}
+
+/// What a collector reads the host through, and where it notes what it could not make sense of.
+#[derive(Debug)]
+pub struct Host {
+    roots: Arc<Roots>,
+    scratch: Vec<u8>,
+    problems: Vec<Error>,
+    noted: u64,
+}
+
+/// How many problems of one scrape are kept in words; the rest are counted.
+const PROBLEMS_KEPT: usize = 8;
+
+impl Host {
+    /// A view of the host under these roots.
+    pub fn new(roots: Arc<Roots>) -> Self {
+        Self { roots, scratch: Vec::new(), problems: Vec::new(), noted: 0 }
+    }
+
+    /// A path in procfs.
+    pub fn proc(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.roots.proc.join(path)
+    }
+
+    /// A path in sysfs.
+    pub fn sys(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.roots.sys.join(path)
+    }
+
+    /// The four roots.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// A path of the host, such as a mount point, under the root we see it at.
+    pub fn rootfs(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.roots.rootfs.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A path in udev's data.
+    pub fn udev(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.roots.udev.join(path)
+    }
+
+    /// Notes a line or a file that had to be left out; the rest goes on. The scrape then counts as not
+    /// successful for this collector, and `node_scrape_collector_errors_total` rises.
+    pub fn note(&mut self, problem: Error) {
+        self.noted += 1;
+        if self.problems.len() < PROBLEMS_KEPT {
+            self.problems.push(problem);
+        }
+    }
+
+    /// What was noted since the last call: the first few problems, and how many there were.
+    pub fn take_problems(&mut self) -> (Vec<Error>, u64) {
+        (std::mem::take(&mut self.problems), std::mem::take(&mut self.noted))
+    }
+
+    /// The text of a file that is read too seldom to be kept open. Bytes that are not UTF-8 become `U+FFFD`.
+    pub fn text(&mut self, path: &Path) -> Result<Cow<'_, str>, Error> {
+        trim(&mut self.scratch);
+        let file = open(path)?;
+        read_whole(&file, path, &mut self.scratch)?;
+        Ok(String::from_utf8_lossy(&self.scratch))
+    }
+
+    /// The text of a file of one line, without white space around it.
+    pub fn line(&mut self, path: &Path) -> Result<String, Error> {
+        self.text(path).map(|text| text.trim().to_owned())
+    }
+
+    /// A file that holds one unsigned integer.
+    pub fn unsigned(&mut self, path: &Path) -> Result<u64, Error> {
+        let text = self.text(path)?;
+        crate::text::unsigned(text.trim())
+            .ok_or_else(|| Error::parse(path, "an unsigned integer", text.trim()))
+    }
+
+    /// The names in a folder, sorted. Names that are not UTF-8 are left out: no file of the kernel has one.
+    pub fn list(&self, path: &Path) -> Result<Vec<String>, Error> {
+        let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|e| Error::io(path, e))?;
+            if let Ok(name) = entry.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
+/// A file that stays open between scrapes and is read anew each time, where the kernel makes its content anew on
+/// each read (procfs, sysfs). Other files are opened each time, since they may be replaced.
+#[derive(Debug)]
+pub struct KeptFile {
+    path: PathBuf,
+    file: Option<OwnedFd>,
+    data: Vec<u8>,
+}
+
+impl KeptFile {
+    /// The file at `path`; nothing is opened yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, file: None, data: Vec::new() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the file whole. Bytes that are not UTF-8 become `U+FFFD`.
+    pub fn text(&mut self) -> Result<&str, Error> {
+        self.refresh()?;
+        if std::str::from_utf8(&self.data).is_err() {
+            self.data = String::from_utf8_lossy(&self.data).into_owned().into_bytes();
+        }
+        std::str::from_utf8(&self.data).map_err(|_| Error::failed(&self.path, "not UTF-8"))
+    }
+
+    /// Reads the file, which holds one unsigned integer.
+    pub fn unsigned(&mut self) -> Result<u64, Error> {
+        self.refresh()?;
+        let found = std::str::from_utf8(&self.data).ok().map(str::trim).and_then(crate::text::unsigned);
+        found.ok_or_else(|| {
+            Error::parse(&self.path, "an unsigned integer", &String::from_utf8_lossy(&self.data))
+        })
+    }
+
+    fn refresh(&mut self) -> Result<(), Error> {
+        trim(&mut self.data);
+        if let Some(file) = &self.file {
+            match read_whole(file, &self.path, &mut self.data) {
+                // The device behind it went away; there may be a new one of the same name.
+                Err(error) if error.is_gone() => self.file = None,
+                other => return other,
+            }
+        }
+        let file = open(&self.path)?;
+        read_whole(&file, &self.path, &mut self.data)?;
+        if is_made_on_read(&file) {
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+}
+
+/// Gives memory back that a large file took; small buffers are kept for the next read.
+fn trim(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(KEPT_CAPACITY);
+}
+
+/// Opens a file for reading. Only plain files: a pipe or a device could block or never end.
+fn open(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::io(path, e))?;
+    let stat = rustix::fs::fstat(&file).map_err(|e| Error::io(path, e))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(file),
+        FileType::Directory => Err(Error::failed(path, "is a folder, not a file")),
+        FileType::Fifo => Err(Error::failed(path, "is a pipe, not a file")),
+        _ => Err(Error::failed(path, "is not a plain file")),
+    }
+}
+
+/// Whether the kernel makes the content on each read from the start: procfs and sysfs.
+fn is_made_on_read(file: &OwnedFd) -> bool {
+    const PROC: u32 = 0x9fa0; // PROC_SUPER_MAGIC
+    const SYSFS: u32 = 0x6265_6572; // SYSFS_MAGIC
+    rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type as u32, PROC | SYSFS))
+}
+
+/// Reads from the start to the end, into an empty buffer.
+fn read_whole(file: &OwnedFd, path: &Path, data: &mut Vec<u8>) -> Result<(), Error> {
+    loop {
+        if data.capacity() - data.len() < FIRST_READ / 2 {
+            data.reserve(data.len().max(FIRST_READ));
+        }
+        let offset = data.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(data), offset) {
+            Ok(0) => return Ok(()),
+            Ok(_) if data.len() > SIZE_LIMIT => {
+                data.clear();
+                return Err(Error::failed(path, "is larger than 64 MiB"));
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                data.clear();
+                return Err(Error::io(path, error));
+            }
+        }
+    }
+}
+
+/// Bytes as text, those that are not UTF-8 replaced by `U+FFFD`.
+pub fn lossy(bytes: &OsStr) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes.as_bytes())
+}
+
+/// Why a collector has less to tell, with the path it is about.
+#[derive(Debug)]
+pub struct Error {
+    path: Option<PathBuf>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Io(io::Error),
+    Failed(Cow<'static, str>),
+    /// The host has nothing of the sort: no such hardware, no such kernel option.
+    NoData(Cow<'static, str>),
+}
+
+impl Error {
+    /// A failed system call on `path`.
+    pub fn io(path: &Path, error: impl Into<io::Error>) -> Self {
+        Self { path: Some(path.to_owned()), kind: Kind::Io(error.into()) }
+    }
+
+    /// Something else that is wrong with `path`.
+    pub fn failed(path: &Path, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: Some(path.to_owned()), kind: Kind::Failed(what.into()) }
+    }
+
+    /// Text in `path` that is not what it should be.
+    #[cold]
+    pub fn parse(path: &Path, expected: &str, found: &str) -> Self {
+        let mut short: String = found.chars().take(80).collect();
+        if short.len() < found.len() {
+            short.push('…');
+        }
+        Self::failed(path, format!("expected {expected}, found {short:?}"))
+    }
+
+    /// Something that failed and has no path.
+    pub fn other(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: None, kind: Kind::Failed(what.into()) }
+    }
+
+    /// The host has nothing of the sort; not a fault.
+    pub fn no_data(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { path: None, kind: Kind::NoData(what.into()) }
+    }
+
+    /// Whether the host just has nothing of the sort.
+    pub fn is_no_data(&self) -> bool {
+        matches!(self.kind, Kind::NoData(_))
+    }
+
+    /// Whether the file is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(&self.kind, Kind::Io(e) if e.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether the system call failed with this number.
+    pub fn is_errno(&self, errno: Errno) -> bool {
+        matches!(&self.kind, Kind::Io(e) if e.raw_os_error() == Some(errno.raw_os_error()))
+    }
+
+    /// Whether the open file lost what was behind it.
+    fn is_gone(&self) -> bool {
+        self.is_errno(Errno::NODEV) || self.is_errno(Errno::STALE) || self.is_errno(Errno::SRCH)
+    }
+
+    /// For a file that need not be there: turns "not found" into "no data, because".
+    #[must_use]
+    pub fn or_no_data(self, why: &'static str) -> Self {
+        if self.is_not_found() { Self { path: self.path, kind: Kind::NoData(why.into()) } } else { self }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.display())?;
+        }
+        match &self.kind {
+            Kind::Io(error) => write!(f, "{error}"),
+            Kind::Failed(what) | Kind::NoData(what) => f.write_str(what),
+        }
+    }
+}
+impl std::error::Error for Error {}

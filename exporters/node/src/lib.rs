@@ -1,0 +1,19 @@
+//! The node exporter: everything a Linux host can tell, under the names that node_exporter's users know.
+//!
+//! | module | what it is about |
+//! |---|---|
+//! | [`args`] | the command line, made from the list of collectors |
+//! | [`host`] | reads that carry their path, are bounded and never wait on a pipe |
+//! | [`collectors`] | one file for each part of the host, and how to write another |
+//! | [`scrape`] | one scrape: which collectors run, how they fared |
+//! | [`families`], [`flags`], [`text`] | what collectors are written with: descriptors, flags and filters, numbers and words |
+
+#![allow(clippy::doc_markdown)] // the kernel's words, of which the docs are full, look like code to this lint
+
+pub mod args;
+pub mod collectors;
+pub mod families;
+pub mod flags;
+pub mod host;
+pub mod scrape;
+pub mod text;

@@ -1,0 +1,83 @@
+//! Numbers and words of the kernel's text files, read as node_exporter reads them.
+
+use openmetrics::model::Number;
+
+/// Digits only, as `ParseUint` takes them.
+pub fn unsigned(text: &str) -> Option<u64> {
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// Digits with an optional sign.
+pub fn signed(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+/// A double, `None` also for what overflows it.
+pub fn float(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    let named = |b: u8| b.is_ascii_alphabetic() && !b.eq_ignore_ascii_case(&b'e');
+    (value.is_finite() || text.bytes().any(named)).then_some(value)
+}
+
+/// A number; integers stay integers.
+pub fn number(text: &str) -> Option<Number> {
+    unsigned(text).map(Number::from).or_else(|| float(text).map(Number::from))
+}
+
+/// The words of a line.
+pub fn words(line: &str) -> std::str::SplitAsciiWhitespace<'_> {
+    line.split_ascii_whitespace()
+}
+
+/// The words of a line as an array, `None` if there are fewer; more are left out.
+pub fn first_words<const N: usize>(line: &str) -> Option<[&str; N]> {
+    let mut words = words(line);
+    let mut found = [""; N];
+    for slot in &mut found {
+        *slot = words.next()?;
+    }
+    Some(found)
+}
+
+/// Numbers such as `0,2-4,6`, the kernel's lists of CPUs, in order; at most a million.
+pub fn ranges(text: &str) -> Option<Vec<u64>> {
+    let mut all = Vec::new();
+    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let (from, to) = (unsigned(from)?, unsigned(to)?);
+        if to.checked_sub(from)? > 1_000_000 {
+            return None;
+        }
+        all.extend(from..=to);
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_the_peer_reads_them() {
+        assert_eq!(unsigned("18446744073709551615"), Some(u64::MAX));
+        for bad in ["", "+1", "-1", " 1", "1 ", "0x1", "1.0", "18446744073709551616"] {
+            assert_eq!(unsigned(bad), None, "{bad:?}");
+        }
+        assert_eq!(number("18446744073709551616"), Some(Number::Float(18_446_744_073_709_551_616.0)));
+        assert_eq!(number("1.50"), Some(Number::Float(1.5)));
+        assert_eq!(number("-3"), Some(Number::Float(-3.0)));
+        assert!(number("NaN").is_some_and(Number::is_nan));
+        assert_eq!(number("1e999"), None, "overflow is an error there");
+        assert_eq!(number("-Inf"), Some(Number::Float(f64::NEG_INFINITY)));
+        assert_eq!(number(""), None);
+    }
+
+    #[test]
+    fn lists_of_cpus() {
+        assert_eq!(ranges("0,2-4,6\n"), Some(vec![0, 2, 3, 4, 6]));
+        assert_eq!(ranges("\n"), Some(vec![]));
+        assert_eq!(ranges("4-2"), None);
+        assert_eq!(ranges("0-99999999999"), None, "a list is not believed before it is checked");
+        assert_eq!(ranges("a"), None);
+    }
+}
