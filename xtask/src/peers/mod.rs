@@ -4,8 +4,16 @@
 //! A test that needs one begins with [`find`]. On a bare machine that returns `None`, prints why, and the test ends
 //! there; where [`REQUIRE`] is set, as `cargo xtask test` does, a missing peer is a failure.
 
+mod program;
+mod prometheus;
+mod promtool;
+
 use std::env;
 use std::path::PathBuf;
+
+pub use program::{Program, Response, get};
+pub use prometheus::{Options, Prometheus, Protocol, Sample, Version};
+pub use promtool::check_metrics;
 
 /// Set to `1`, it turns a missing peer from a skipped test into a failed one.
 pub const REQUIRE: &str = "OPENMETRICS_REQUIRE_PEERS";
