@@ -29,8 +29,11 @@ struct Claim {
 impl Claims {
     /// Takes all sample names of a family; if one is taken already, takes none and says whose it is.
     pub(crate) fn claim(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
-        let suffixes = suffixes(descriptor);
-        let family = descriptor.name().as_str();
+        self.claim_names(descriptor.name().as_str(), suffixes(descriptor))
+    }
+
+    /// The same for names that are spelled out: the family's, and what may follow it. The first suffix is empty.
+    pub(crate) fn claim_names(&mut self, family: &str, suffixes: &[&str]) -> Result<(), Refusal> {
         let before = self.text.len();
         for suffix in suffixes {
             let start = self.text.len();

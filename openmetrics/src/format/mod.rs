@@ -1,0 +1,233 @@
+//! Expositions: every format that Prometheus and OpenMetrics know, negotiated, written and read.
+//!
+//! | format | media type and version | says | text |
+//! |---|---|---|---|
+//! | [`Format::TEXT_0_0_4`] | `text/plain; version=0.0.4` | counter, gauge, classic histogram, summary | [Prometheus text](https://prometheus.io/docs/instrumenting/exposition_formats/#prometheus-text-format) |
+//! | [`Format::TEXT_1_0_0`] | `text/plain; version=1.0.0` | the same, UTF-8 names quoted | the same |
+//! | [`Format::OPENMETRICS_1_0`] | `application/openmetrics-text; version=1.0.0` | all eight types, units, exemplars, created; no native buckets | [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) |
+//! | [`Format::OPENMETRICS_2_0`] | `application/openmetrics-text; version=2.0.0` | all of the model | [OpenMetrics 2.0-rc0](https://prometheus.io/docs/specs/om/open_metrics_spec_2_0/) |
+//!
+//! [`encode`] writes any [`Collector`] in any of them; [`negotiate`] finds the one that a scraper asks for.
+
+pub mod escape;
+pub mod negotiate;
+mod text;
+
+use std::fmt;
+
+pub use escape::Escaping;
+pub use negotiate::{Coding, negotiate, negotiate_coding};
+
+use crate::model::{Collector, Report, collect_into};
+
+/// A format of expositions: media type, version, and how names outside the classic grammar are written.
+///
+/// ```
+/// use openmetrics::format::{Escaping, Format};
+///
+/// let format = Format::OPENMETRICS_1_0.with_escaping(Escaping::AllowUtf8);
+/// assert_eq!(
+///     format.content_type(),
+///     "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+/// );
+/// assert_eq!(Format::TEXT_0_0_4.content_type(), "text/plain; version=0.0.4; charset=utf-8");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Format {
+    wire: Wire,
+    escaping: Escaping,
+}
+
+/// What the bytes look like, names aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Wire {
+    Text0,
+    Text1,
+    /// The draft that came before OpenMetrics 1.0: the same text under its own number, as old scrapers ask for it.
+    OpenMetrics0,
+    OpenMetrics1,
+    OpenMetrics2,
+}
+
+impl Format {
+    /// Prometheus text 0.0.4, what everything understands; the fallback of every negotiation.
+    pub const TEXT_0_0_4: Self = Self::of(Wire::Text0, Escaping::Underscores);
+    /// Prometheus text 1.0.0: as 0.0.4, with UTF-8 names in quotes.
+    pub const TEXT_1_0_0: Self = Self::of(Wire::Text1, Escaping::AllowUtf8);
+    /// OpenMetrics 1.0 text.
+    pub const OPENMETRICS_1_0: Self = Self::of(Wire::OpenMetrics1, Escaping::Underscores);
+    /// OpenMetrics 2.0-rc0 text. Still a draft, so negotiation gives it only to who asks for the version.
+    pub const OPENMETRICS_2_0: Self = Self::of(Wire::OpenMetrics2, Escaping::AllowUtf8);
+
+    const fn of(wire: Wire, escaping: Escaping) -> Self {
+        Self { wire, escaping }
+    }
+
+    /// The same format with names written another way.
+    #[must_use]
+    pub const fn with_escaping(mut self, escaping: Escaping) -> Self {
+        self.escaping = escaping;
+        self
+    }
+
+    /// How names outside the classic grammar are written.
+    pub const fn escaping(self) -> Escaping {
+        self.escaping
+    }
+
+    /// The value of `Content-Type`: media type, version, charset, and the escaping where the format has a choice.
+    pub fn content_type(self) -> String {
+        let row = self.wire.row();
+        // 0.0.4 was there before the schemes; its readers take names that are escaped without being told.
+        if self.wire == Wire::Text0 && self.escaping == Escaping::Underscores {
+            return row.content_type.to_owned();
+        }
+        format!("{}; escaping={}", row.content_type, self.escaping)
+    }
+}
+
+impl fmt::Display for Format {
+    /// The content type.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.content_type())
+    }
+}
+
+/// One line of the table of formats; negotiation and `Content-Type` read it.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) wire: Wire,
+    pub(crate) content_type: &'static str,
+    /// Media type in lower case.
+    pub(crate) media_type: &'static str,
+    /// The `version` parameter.
+    pub(crate) version: &'static str,
+    /// Whether a range without version means this row.
+    pub(crate) unversioned: bool,
+    /// Other parameters that a range has to have, in lower case.
+    pub(crate) required: &'static [(&'static str, &'static str)],
+    /// Whether `*/*` and `type/*` may give it.
+    pub(crate) by_wildcard: bool,
+    /// Whether the `escaping` of another range counts where its own has none. Prometheus says it beside its text
+    /// formats only, and means protobuf as well.
+    pub(crate) escaping_from_others: bool,
+}
+
+/// Every format, the preferred ones first where a header leaves the choice.
+pub(crate) static ROWS: &[Row] = &[
+    Row {
+        wire: Wire::Text0,
+        content_type: "text/plain; version=0.0.4; charset=utf-8",
+        media_type: "text/plain",
+        version: "0.0.4",
+        unversioned: true,
+        required: &[],
+        by_wildcard: true,
+        escaping_from_others: false,
+    },
+    Row {
+        wire: Wire::OpenMetrics1,
+        content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        media_type: "application/openmetrics-text",
+        version: "1.0.0",
+        unversioned: true,
+        required: &[],
+        by_wildcard: true,
+        escaping_from_others: false,
+    },
+    Row {
+        wire: Wire::Text1,
+        content_type: "text/plain; version=1.0.0; charset=utf-8",
+        media_type: "text/plain",
+        version: "1.0.0",
+        unversioned: false,
+        required: &[],
+        by_wildcard: true,
+        escaping_from_others: false,
+    },
+    Row {
+        wire: Wire::OpenMetrics0,
+        content_type: "application/openmetrics-text; version=0.0.1; charset=utf-8",
+        media_type: "application/openmetrics-text",
+        version: "0.0.1",
+        unversioned: false,
+        required: &[],
+        by_wildcard: false,
+        escaping_from_others: false,
+    },
+    Row {
+        wire: Wire::OpenMetrics2,
+        content_type: "application/openmetrics-text; version=2.0.0; charset=utf-8",
+        media_type: "application/openmetrics-text",
+        version: "2.0.0",
+        unversioned: false,
+        required: &[],
+        by_wildcard: false,
+        escaping_from_others: false,
+    },
+];
+
+impl Wire {
+    fn row(self) -> &'static Row {
+        ROWS.iter().find(|row| row.wire == self).expect("every wire has its row, as a test shows")
+    }
+}
+
+/// What a writer may leave out or add. All are off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether text formats write start timestamps as samples of their own, `x_created`. They cost a line for each
+    /// counter, histogram and summary, and Prometheus stores them as series unless told otherwise. OpenMetrics 2.0 and
+    /// protobuf have a place for them and always say them.
+    pub created_samples: bool,
+}
+
+impl Options {
+    /// With `x_created` samples in text formats.
+    #[must_use]
+    pub const fn with_created_samples(mut self, created: bool) -> Self {
+        self.created_samples = created;
+        self
+    }
+}
+
+/// Appends a whole exposition of what `collector` has now, and says what the format could not take.
+///
+/// ```
+/// use openmetrics::format::{Format, encode};
+/// use openmetrics::model::{Collected, Collector, Descriptor, Emitter, Labels, MetricType};
+///
+/// struct Requests;
+/// static REQUESTS: Descriptor = Descriptor::literal("requests", MetricType::Counter, "Requests served.");
+/// impl Collector for Requests {
+///     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
+///         out.family(&REQUESTS).point(Labels::new(&[("code", "200")]), 17_u64);
+///         Ok(())
+///     }
+/// }
+/// let mut page = Vec::new();
+/// let report = encode(&Requests, Format::OPENMETRICS_1_0, &mut page);
+/// assert!(report.is_clean());
+/// assert_eq!(
+///     String::from_utf8(page)?,
+///     "# TYPE requests counter\n# HELP requests Requests served.\nrequests_total{code=\"200\"} 17\n# EOF\n"
+/// );
+/// # Ok::<(), std::string::FromUtf8Error>(())
+/// ```
+pub fn encode(collector: &dyn Collector, format: Format, out: &mut Vec<u8>) -> Report {
+    encode_with(collector, format, Options::default(), out)
+}
+
+/// The same with [`Options`].
+pub fn encode_with(collector: &dyn Collector, format: Format, options: Options, out: &mut Vec<u8>) -> Report {
+    let dialect = match format.wire {
+        Wire::Text0 | Wire::Text1 => text::Dialect::Prometheus,
+        Wire::OpenMetrics0 | Wire::OpenMetrics1 => text::Dialect::OpenMetrics1,
+        Wire::OpenMetrics2 => text::Dialect::OpenMetrics2,
+    };
+    let mut encoder = text::Encoder::new(out, dialect, format.escaping, options);
+    let report = collect_into(collector, &mut encoder);
+    encoder.finish();
+    report
+}

@@ -1,0 +1,250 @@
+//! From `Accept` and `Accept-Encoding` to a format and a coding; pure
+//! ([content negotiation](https://prometheus.io/docs/instrumenting/content_negotiation/), rules CN-01 to CN-16).
+//!
+//! | asked for | answer |
+//! |---|---|
+//! | nothing, `*/*`, something unknown | text 0.0.4 |
+//! | several formats | the one with the highest `q`; among equals the one named first |
+//! | a format twice, or also by wildcard | the `q` of the most specific range counts (RFC 9110, 12.5.1) |
+//! | `application/openmetrics-text` without version | OpenMetrics 1.0 |
+//! | OpenMetrics 2.0, protobuf | only when asked for by version or by message; wildcards never give them |
+//! | `q=0` | not that one |
+//! | no `escaping` in the range chosen | `underscores`; for protobuf first that of another range of the header |
+//!
+//! Nothing of a header is copied into an answer (CN-10).
+
+use super::{Escaping, Format, ROWS, Row};
+
+/// The format for an `Accept` header; without one, and where nothing fits, text 0.0.4.
+///
+/// ```
+/// use openmetrics::format::{Format, negotiate};
+///
+/// let prometheus_2 = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// assert_eq!(negotiate(Some(prometheus_2)), Format::OPENMETRICS_1_0);
+/// assert_eq!(negotiate(Some("text/html,*/*;q=0.8")), Format::TEXT_0_0_4);
+/// assert_eq!(negotiate(None), Format::TEXT_0_0_4);
+/// ```
+pub fn negotiate(accept: Option<&str>) -> Format {
+    let accept = accept.unwrap_or_default();
+    let ranges = || split(accept, ',').enumerate().filter_map(|(at, text)| Range::parse(at, text));
+    let mut best: Option<(Range<'_>, &Row)> = None;
+    for row in ROWS {
+        // The most specific range speaks for a format; among equally specific ones the best for it.
+        let speaks = ranges()
+            .filter_map(|range| Some((range.specificity(row)?, range)))
+            .max_by_key(|(specificity, range)| (*specificity, range.q, std::cmp::Reverse(range.at)));
+        let Some((_, range)) = speaks else { continue };
+        if range.q == 0 {
+            continue;
+        }
+        let wins = best
+            .as_ref()
+            .is_none_or(|(other, _)| range.q > other.q || range.q == other.q && range.at < other.at);
+        if wins {
+            best = Some((range, row));
+        }
+    }
+    let Some((range, row)) = best else { return Format::TEXT_0_0_4 };
+    let from_others = || {
+        let said =
+            ranges().filter(|other| row.escaping_from_others && other.q > 0 && other.escaping.is_some());
+        said.max_by_key(|other| (other.q, std::cmp::Reverse(other.at)))?.escaping
+    };
+    Format::of(row.wire, range.escaping.or_else(from_others).unwrap_or_default())
+}
+
+/// One element of an `Accept` header.
+struct Range<'a> {
+    /// Its place in the header.
+    at: usize,
+    media_type: &'a str,
+    parameters: &'a str,
+    /// Weight in thousandths.
+    q: u16,
+    escaping: Option<Escaping>,
+}
+
+impl<'a> Range<'a> {
+    /// `text/plain;version=0.0.4;q=0.5`; `None` for what is no media range.
+    fn parse(at: usize, text: &'a str) -> Option<Self> {
+        let (media_type, parameters) = split_first(text, ';');
+        let (kind, subtype) = media_type.split_once('/')?;
+        if kind.is_empty() || subtype.is_empty() || kind == "*" && subtype != "*" {
+            return None;
+        }
+        let mut range = Self { at, media_type, parameters, q: 1000, escaping: None };
+        for (name, value) in parameters_of(parameters) {
+            if name.eq_ignore_ascii_case("q") {
+                range.q = weight(&value)?;
+            } else if name.eq_ignore_ascii_case("escaping") {
+                range.escaping = Escaping::from_word(&value.to_ascii_lowercase());
+            }
+        }
+        Some(range)
+    }
+
+    /// How closely it names a format: 0 for `*/*`, 1 for `type/*`, 2 for the media type, 3 with version or
+    /// parameters that the format has to have. `None` if it means another.
+    fn specificity(&self, row: &Row) -> Option<u8> {
+        if !self.media_type.eq_ignore_ascii_case(row.media_type) {
+            let (kind, subtype) = self.media_type.split_once('/')?;
+            let (row_kind, _) = row.media_type.split_once('/')?;
+            return match (kind, subtype) {
+                _ if !row.by_wildcard => None,
+                ("*", "*") => Some(0),
+                (kind, "*") if kind.eq_ignore_ascii_case(row_kind) => Some(1),
+                _ => None,
+            };
+        }
+        let value = |wanted: &str| {
+            parameters_of(self.parameters)
+                .find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value))
+        };
+        let charset = value("charset");
+        if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+            return None;
+        }
+        if !row
+            .required
+            .iter()
+            .all(|(name, wanted)| value(name).is_some_and(|v| v.eq_ignore_ascii_case(wanted)))
+        {
+            return None;
+        }
+        match value("version") {
+            Some(version) => (version == row.version).then_some(3),
+            None if !row.required.is_empty() => Some(3),
+            None => row.unversioned.then_some(2),
+        }
+    }
+}
+
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Coding {
+    /// Not at all.
+    Identity,
+    /// With gzip.
+    Gzip,
+}
+
+impl Coding {
+    /// The value of `Content-Encoding`; `None` where the header is left out.
+    pub const fn content_encoding(self) -> Option<&'static str> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => Some("gzip"),
+        }
+    }
+}
+
+/// The coding for an `Accept-Encoding` header. Gzip only where it is accepted (CN-16); where even plain bodies are
+/// forbidden and nothing is left, plain ones all the same, as RFC 9110, 12.5.3 has it for the end of all choice.
+///
+/// ```
+/// use openmetrics::format::{Coding, negotiate_coding};
+///
+/// assert_eq!(negotiate_coding(Some("gzip")), Coding::Gzip);
+/// assert_eq!(negotiate_coding(Some("gzip;q=0, *")), Coding::Identity);
+/// assert_eq!(negotiate_coding(None), Coding::Identity);
+/// ```
+pub fn negotiate_coding(accept_encoding: Option<&str>) -> Coding {
+    let (mut gzip, mut identity, mut any) = (None, None, None);
+    for element in split(accept_encoding.unwrap_or_default(), ',') {
+        let (name, parameters) = split_first(element, ';');
+        let q = parameters_of(parameters).find(|(name, _)| name.eq_ignore_ascii_case("q"));
+        let Some(q) = q.map_or(Some(1000), |(_, value)| weight(&value)) else { continue };
+        let said = match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => &mut gzip,
+            "identity" => &mut identity,
+            "*" => &mut any,
+            _ => continue,
+        };
+        *said = Some(said.unwrap_or(0).max(q));
+    }
+    let gzip = gzip.or(any).unwrap_or(0);
+    // Plain is fine unless refused; named without being preferred, it loses to gzip.
+    let identity = identity.or(any.filter(|&q| q == 0)).unwrap_or(1);
+    if gzip > 0 && gzip >= identity { Coding::Gzip } else { Coding::Identity }
+}
+
+/// The elements of a list, trimmed, empty ones left out; separators inside quotes do not separate.
+fn split(list: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        loop {
+            let list = rest?;
+            let (head, tail) = match find_outside_quotes(list, separator) {
+                Some(at) => (list.get(..at)?, list.get(at + 1..)),
+                None => (list, None),
+            };
+            rest = tail;
+            let head = head.trim_matches([' ', '\t']);
+            if !head.is_empty() {
+                return Some(head);
+            }
+        }
+    })
+}
+
+/// What stands before the first separator, trimmed, and the rest.
+fn split_first(text: &str, separator: char) -> (&str, &str) {
+    let (head, tail) = text.split_once(separator).unwrap_or((text, ""));
+    (head.trim_matches([' ', '\t']), tail)
+}
+
+fn find_outside_quotes(text: &str, separator: char) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            c if c == separator && !quoted => return Some(at),
+            _ => {}
+        }
+        None
+    })
+}
+
+/// Names and values of `;version=1.0.0; q="0.5"`; values lose their quotes.
+fn parameters_of(parameters: &str) -> impl Iterator<Item = (&str, std::borrow::Cow<'_, str>)> {
+    split(parameters, ';').filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim_matches([' ', '\t']);
+        let value = match value.strip_prefix('"').and_then(|v| v.strip_suffix('"')) {
+            Some(quoted) if quoted.contains('\\') => unquote(quoted).into(),
+            Some(quoted) => quoted.into(),
+            None => value.into(),
+        };
+        Some((name.trim_matches([' ', '\t']), value))
+    })
+}
+
+fn unquote(quoted: &str) -> String {
+    let mut escaped = false;
+    quoted
+        .chars()
+        .filter(|&c| {
+            escaped = c == '\\' && !escaped;
+            !escaped
+        })
+        .collect()
+}
+
+/// A weight in thousandths: `1`, `0.5`, `1.000`. More digits than three are cut off, out of range is `None`.
+fn weight(q: &str) -> Option<u16> {
+    let (whole, fraction) = q.split_once('.').unwrap_or((q, ""));
+    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let digit = |at: usize| fraction.as_bytes().get(at).map_or(0, |b| u16::from(b - b'0'));
+    let thousandths = digit(0) * 100 + digit(1) * 10 + digit(2);
+    match whole {
+        "0" => Some(thousandths),
+        "1" if fraction.bytes().all(|b| b == b'0') => Some(1000),
+        _ => None,
+    }
+}

@@ -1,0 +1,542 @@
+//! The sink that writes text: metadata, then a line for each sample.
+
+use super::line::{Line, Name, push_escaped, push_escaped_outside_quotes};
+use super::number::{push_float, push_millis, push_number, push_seconds};
+use super::{Dialect, Heading, classic};
+use crate::format::{Escaping, Options};
+use crate::model::{
+    Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType, Number, Point,
+    Refusal, Sink, State, SummaryValue, Timestamp, Value,
+};
+
+/// Writes one exposition, of any text dialect, to the end of a buffer.
+pub(crate) struct Encoder<'o> {
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) dialect: Dialect,
+    pub(super) escaping: Escaping,
+    created: bool,
+    /// The names taken, as they are written: escaping may make one of two (ESC-07).
+    claims: Claims,
+    pub(super) family: Family,
+    /// Samples that Prometheus text has as gauges of their own, after the family.
+    tails: [Tail; 3],
+    /// Classic buckets made of native ones.
+    derived: Vec<ClassicBucket>,
+    /// Which bucket gets which exemplar.
+    placed: Vec<(usize, usize)>,
+}
+
+/// What is kept of the open family.
+#[derive(Default)]
+pub(super) struct Family {
+    pub(super) metric_type: MetricType,
+    /// The name of samples that are plain numbers.
+    pub(super) sample: Name,
+    /// What `_bucket`, `_created` and the like are added to.
+    base: Name,
+    /// The name unescaped, which is the label of a stateset's states.
+    name: String,
+    help: String,
+}
+
+/// Samples called by the family's name and this suffix.
+struct Tail {
+    suffix: &'static str,
+    lines: Vec<u8>,
+}
+const CREATED: usize = 0;
+const GCOUNT: usize = 1;
+const GSUM: usize = 2;
+
+impl<'o> Encoder<'o> {
+    pub(crate) fn new(out: &'o mut Vec<u8>, dialect: Dialect, escaping: Escaping, options: Options) -> Self {
+        let tail = |suffix| Tail { suffix, lines: Vec::new() };
+        Self {
+            out,
+            dialect,
+            escaping,
+            created: options.created_samples,
+            claims: Claims::default(),
+            family: Family::default(),
+            tails: [tail("_created"), tail("_gcount"), tail("_gsum")],
+            derived: Vec::new(),
+            placed: Vec::new(),
+        }
+    }
+
+    /// Ends the exposition.
+    pub(crate) fn finish(mut self) {
+        self.flush_tails();
+        if self.dialect != Dialect::Prometheus {
+            self.out.extend_from_slice(b"# EOF\n");
+        }
+    }
+
+    /// Writes the gauges that were put aside while the family before was open.
+    fn flush_tails(&mut self) {
+        let Self { out, tails, family, .. } = self;
+        for tail in tails.iter_mut().filter(|tail| !tail.lines.is_empty()) {
+            if !family.help.is_empty() {
+                out.extend_from_slice(b"# HELP ");
+                family.base.push(tail.suffix, out);
+                out.push(b' ');
+                push_escaped_outside_quotes(out, &family.help);
+                out.push(b'\n');
+            }
+            out.extend_from_slice(b"# TYPE ");
+            family.base.push(tail.suffix, out);
+            out.extend_from_slice(b" gauge\n");
+            out.append(&mut tail.lines);
+        }
+    }
+
+    fn metadata(&mut self, heading: &Heading, unit: Option<&str>) {
+        let Self { out, family, dialect, .. } = self;
+        let mut name = Name::default();
+        name.set(&heading.family, "");
+        let begin = |out: &mut Vec<u8>, keyword: &str| {
+            out.extend_from_slice(keyword.as_bytes());
+            name.push("", out);
+            out.push(b' ');
+        };
+        // Prometheus text has help first by custom, OpenMetrics last by OM1-FAM-09.
+        if *dialect == Dialect::Prometheus && !family.help.is_empty() {
+            begin(out, "# HELP ");
+            push_escaped_outside_quotes(out, &family.help);
+            out.push(b'\n');
+        }
+        begin(out, "# TYPE ");
+        out.extend_from_slice(dialect.type_word(heading.metric_type).as_bytes());
+        out.push(b'\n');
+        if let Some(unit) = unit {
+            begin(out, "# UNIT ");
+            out.extend_from_slice(unit.as_bytes());
+            out.push(b'\n');
+        }
+        if *dialect != Dialect::Prometheus && !family.help.is_empty() {
+            begin(out, "# HELP ");
+            push_escaped(out, &family.help);
+            out.push(b'\n');
+        }
+    }
+
+    /// Takes the names of a family as this dialect writes them.
+    fn claim(&mut self, descriptor: &Descriptor) -> Result<Heading, Refusal> {
+        let heading = self.dialect.heading(descriptor, self.escaping);
+        if self.escaping == Escaping::AllowUtf8 && self.dialect != Dialect::OpenMetrics1 {
+            return Ok(heading); // the emitter has claimed the very same names
+        }
+        self.claims.claim_names(&heading.family, self.dialect.suffixes(heading.metric_type))?;
+        Ok(heading)
+    }
+
+    #[inline]
+    fn number(&mut self, labels: &Labels<'_>, number: Number, point: &Point<'_>) -> Result<(), Refusal> {
+        let counts = self.family.metric_type == MetricType::Counter;
+        if counts && self.dialect != Dialect::Prometheus {
+            check_counter(number, self.dialect)?;
+        }
+        let Self { out, family, escaping, dialect, .. } = self;
+        let mut line = Line::begin(out, *escaping, &family.sample, "");
+        line.labels(labels);
+        let out = line.end_labels();
+        push_number(out, number, dialect.style());
+        if point.timestamp.is_none() && point.start.is_none() && point.exemplars.is_empty() {
+            out.push(b'\n');
+            return Ok(());
+        }
+        self.end_sample(point);
+        if counts {
+            self.created_sample(labels, point);
+        }
+        Ok(())
+    }
+
+    /// What may follow the value of a number, and the line's end.
+    fn end_sample(&mut self, point: &Point<'_>) {
+        let counts = self.family.metric_type == MetricType::Counter;
+        match self.dialect {
+            Dialect::OpenMetrics2 => self.end_composite(point, counts),
+            Dialect::OpenMetrics1 if counts => {
+                self.push_time(point.timestamp);
+                if let Some(exemplar) = point.exemplars.iter().rev().find(|e| self.fits(e)) {
+                    self.push_exemplar(exemplar);
+                }
+                self.out.push(b'\n');
+            }
+            _ => self.end_line(point.timestamp),
+        }
+    }
+
+    pub(super) fn end_line(&mut self, timestamp: Option<Timestamp>) {
+        self.push_time(timestamp);
+        self.out.push(b'\n');
+    }
+
+    pub(super) fn push_time(&mut self, timestamp: Option<Timestamp>) {
+        let Some(time) = timestamp else { return };
+        self.out.push(b' ');
+        match self.dialect {
+            Dialect::Prometheus => push_millis(self.out, time),
+            Dialect::OpenMetrics1 | Dialect::OpenMetrics2 => push_seconds(self.out, time),
+        }
+    }
+
+    /// ` # {trace_id="1"} 0.5 1520879607.789`
+    pub(super) fn push_exemplar(&mut self, exemplar: &ExemplarRef<'_>) {
+        self.out.extend_from_slice(b" # ");
+        let mut line = Line::nameless(self.out, self.escaping);
+        line.labels(&exemplar.labels);
+        push_number(line.end_braced(), exemplar.value, self.dialect.style());
+        if let Some(time) = exemplar.timestamp {
+            self.out.push(b' ');
+            push_seconds(self.out, time);
+        }
+    }
+
+    /// Whether the dialect can say an exemplar. One that it cannot is left out; the sample stays.
+    pub(super) fn fits(&self, exemplar: &ExemplarRef<'_>) -> bool {
+        let room = match self.dialect {
+            Dialect::Prometheus => false,
+            Dialect::OpenMetrics1 => {
+                let length = exemplar.labels.iter().map(|(n, v)| n.chars().count() + v.chars().count());
+                length.sum::<usize>() <= 128 // OM1-EX-03
+            }
+            Dialect::OpenMetrics2 => exemplar.timestamp.is_some(), // OM2-EX-01
+        };
+        room && repeated(exemplar.labels.iter().map(|(name, _)| self.escaping.label_name(name))).is_none()
+    }
+
+    /// A sample called by the family's name and a suffix, with one more label perhaps.
+    fn sample(
+        &mut self,
+        suffix: &str,
+        labels: &Labels<'_>,
+        bound: Option<(&str, f64)>,
+        value: Number,
+        timestamp: Option<Timestamp>,
+    ) {
+        self.open_sample(suffix, labels, bound, value, timestamp);
+        self.out.push(b'\n');
+    }
+
+    fn open_sample(
+        &mut self,
+        suffix: &str,
+        labels: &Labels<'_>,
+        bound: Option<(&str, f64)>,
+        value: Number,
+        timestamp: Option<Timestamp>,
+    ) {
+        let style = self.dialect.style();
+        let mut line = Line::begin(self.out, self.escaping, &self.family.base, suffix);
+        line.labels(labels);
+        if let Some((name, bound)) = bound {
+            line.plain_label(name, |out| push_float(out, bound, style));
+        }
+        push_number(line.end_labels(), value, style);
+        self.push_time(timestamp);
+    }
+
+    /// A sample that Prometheus text has in a family of its own.
+    fn tail(
+        &mut self,
+        tail: usize,
+        labels: &Labels<'_>,
+        timestamp: Option<Timestamp>,
+        value: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let Some(Tail { suffix, lines }) = self.tails.get_mut(tail) else { return };
+        let aside = self.dialect == Dialect::Prometheus;
+        let out = if aside { lines } else { &mut *self.out };
+        let mut line = Line::begin(out, self.escaping, &self.family.base, suffix);
+        line.labels(labels);
+        let out = line.end_labels();
+        value(out);
+        if let Some(time) = timestamp {
+            out.push(b' ');
+            if aside { push_millis(out, time) } else { push_seconds(out, time) }
+        }
+        out.push(b'\n');
+    }
+
+    fn created_sample(&mut self, labels: &Labels<'_>, point: &Point<'_>) {
+        let wanted = self.created && self.dialect != Dialect::OpenMetrics2;
+        if let Some(start) = point.start.filter(|_| wanted) {
+            self.tail(CREATED, labels, point.timestamp, |out| push_seconds(out, start));
+        }
+    }
+
+    fn structured(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
+        match &point.value {
+            Value::Number(number) => self.number(labels, *number, point),
+            Value::StateSet(states) => self.stateset(labels, states, point.timestamp),
+            Value::Info(facts) => self.info(labels, facts, point.timestamp),
+            Value::Histogram(histogram) if self.dialect == Dialect::OpenMetrics2 => {
+                self.composite_histogram(labels, histogram, point)
+            }
+            Value::Summary(summary) if self.dialect == Dialect::OpenMetrics2 => {
+                self.composite_summary(labels, summary, point)
+            }
+            _ if self.family.metric_type == MetricType::Unknown => {
+                let message = format!("an unknown is a number in this format, not a {}", point.value.kind());
+                Err(Refusal::new("OM1-UNK-01", message))
+            }
+            Value::Histogram(histogram) => self.histogram(labels, histogram, point),
+            Value::Summary(summary) => self.summary(labels, summary, point),
+        }
+    }
+
+    fn stateset(
+        &mut self,
+        labels: &Labels<'_>,
+        states: &[State<'_>],
+        timestamp: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
+        if labels.get(&self.family.name).is_some() {
+            return Err(Refusal::new(
+                "OM1-SS-05",
+                "a label has the family's name, which is that of the states",
+            ));
+        }
+        if let Some(state) = repeated(states.iter().map(|state| state.name)) {
+            return Err(Refusal::new("OM1-SS-03", format!("state {state:?} is given twice")));
+        }
+        for state in states {
+            let mut line = Line::begin(self.out, self.escaping, &self.family.sample, "");
+            line.labels(labels);
+            line.label(&self.family.name, state.name);
+            line.end_labels().push(if state.enabled { b'1' } else { b'0' });
+            self.end_line(timestamp);
+        }
+        Ok(())
+    }
+
+    fn info(
+        &mut self,
+        labels: &Labels<'_>,
+        facts: &Labels<'_>,
+        timestamp: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
+        if let Some(name) = repeated(labels.iter().chain(facts.iter()).map(|(name, _)| name)) {
+            return Err(Refusal::new("OM1-INF-04", format!("label {name:?} is given twice")));
+        }
+        let mut line = Line::begin(self.out, self.escaping, &self.family.sample, "");
+        line.labels(labels);
+        line.labels(facts);
+        line.end_labels().push(b'1');
+        self.end_line(timestamp);
+        Ok(())
+    }
+
+    fn histogram(
+        &mut self,
+        labels: &Labels<'_>,
+        histogram: &HistogramValue<'_>,
+        point: &Point<'_>,
+    ) -> Result<(), Refusal> {
+        let mut derived = std::mem::take(&mut self.derived);
+        let written = Self::classic_buckets(histogram, &mut derived).and_then(|buckets| {
+            let gauge = self.family.metric_type == MetricType::GaugeHistogram;
+            let (count, sum) = classic::check(self.dialect, gauge, buckets, histogram)?;
+            self.buckets(labels, buckets, count, point);
+            let timestamp = point.timestamp;
+            match (gauge, self.dialect) {
+                (true, dialect) => {
+                    // OpenMetrics has both or none (OM1-GHI-06).
+                    if sum.is_some() || dialect == Dialect::Prometheus {
+                        self.tail(GCOUNT, labels, timestamp, |out| push_number(out, count, dialect.style()));
+                    }
+                    if let Some(sum) = sum {
+                        self.tail(GSUM, labels, timestamp, |out| push_number(out, sum, dialect.style()));
+                    }
+                }
+                (false, Dialect::Prometheus) => {
+                    if let Some(sum) = sum {
+                        self.sample("_sum", labels, None, sum, timestamp);
+                    }
+                    self.sample("_count", labels, None, count, timestamp);
+                }
+                (false, _) => {
+                    // Both or none (OM1-HIS-11).
+                    if let Some(sum) = sum {
+                        self.sample("_count", labels, None, count, timestamp);
+                        self.sample("_sum", labels, None, sum, timestamp);
+                    }
+                }
+            }
+            if !gauge {
+                self.created_sample(labels, point);
+            }
+            Ok(())
+        });
+        self.derived = derived;
+        written
+    }
+
+    /// The classic buckets below `+Inf` to write: the histogram's own, or those made of its native ones.
+    pub(super) fn classic_buckets<'b>(
+        histogram: &HistogramValue<'b>,
+        derived: &'b mut Vec<ClassicBucket>,
+    ) -> Result<&'b [ClassicBucket], Refusal> {
+        let buckets = match (histogram.classic, &histogram.native) {
+            (Some(buckets), _) => buckets,
+            (None, Some(native)) => {
+                classic::from_native(native, derived)?;
+                derived
+            }
+            (None, None) => &[],
+        };
+        // A bucket for +Inf is the count, whoever gives it.
+        Ok(match buckets.split_last() {
+            Some((last, below)) if last.upper_bound == f64::INFINITY => below,
+            _ => buckets,
+        })
+    }
+
+    fn buckets(&mut self, labels: &Labels<'_>, buckets: &[ClassicBucket], count: Number, point: &Point<'_>) {
+        let mut placed = std::mem::take(&mut self.placed);
+        placed.clear();
+        for (at, exemplar) in point.exemplars.iter().enumerate() {
+            let value = exemplar.value.as_f64();
+            if !value.is_nan() && self.fits(exemplar) {
+                placed.push((buckets.partition_point(|bucket| bucket.upper_bound < value), at));
+            }
+        }
+        placed.sort_unstable();
+        let infinite = ClassicBucket { upper_bound: f64::INFINITY, count };
+        let mut next = placed.iter().peekable();
+        for (at, bucket) in buckets.iter().chain([&infinite]).enumerate() {
+            let bound = Some(("le", bucket.upper_bound));
+            self.open_sample("_bucket", labels, bound, bucket.count, point.timestamp);
+            // The last one of a bucket stays (OM1-EX-06).
+            let mut exemplar = None;
+            while let Some(&(_, found)) = next.next_if(|(bucket, _)| *bucket == at) {
+                exemplar = point.exemplars.get(found);
+            }
+            if let Some(exemplar) = exemplar {
+                self.push_exemplar(exemplar);
+            }
+            self.out.push(b'\n');
+        }
+        self.placed = placed;
+    }
+
+    fn summary(
+        &mut self,
+        labels: &Labels<'_>,
+        summary: &SummaryValue<'_>,
+        point: &Point<'_>,
+    ) -> Result<(), Refusal> {
+        check_summary(self.dialect, summary)?;
+        for quantile in summary.quantiles {
+            self.sample("", labels, Some(("quantile", quantile.quantile)), quantile.value, point.timestamp);
+        }
+        if let Some(sum) = summary.sum {
+            self.sample("_sum", labels, None, sum, point.timestamp);
+        }
+        if let Some(count) = summary.count {
+            let integer = count.as_u64().filter(|_| self.dialect == Dialect::OpenMetrics1);
+            self.sample("_count", labels, None, integer.map_or(count, Number::Unsigned), point.timestamp);
+        }
+        self.created_sample(labels, point);
+        Ok(())
+    }
+}
+
+impl Sink for Encoder<'_> {
+    fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
+        self.flush_tails();
+        let heading = self.claim(descriptor)?;
+        let Family { metric_type, sample, base, name, help } = &mut self.family;
+        *metric_type = heading.metric_type;
+        sample.set(&heading.family, heading.suffix);
+        let stem = match (heading.metric_type, heading.suffix) {
+            (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(&heading.family),
+            _ => &heading.family,
+        };
+        base.set(stem, "");
+        descriptor.name().as_str().clone_into(name);
+        // A carriage return before the line feed would be a line end of another kind (OM1-DOC-04).
+        descriptor.help().trim_end_matches('\r').clone_into(help);
+        let unit = self.dialect.unit(descriptor, &heading);
+        self.metadata(&heading, unit);
+        Ok(())
+    }
+
+    #[inline]
+    fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
+        if let Value::Number(number) = point.value {
+            return self.number(labels, number, point); // checked before anything is written
+        }
+        let before = self.out.len();
+        let tails = self.tails.each_ref().map(|tail| tail.lines.len());
+        self.structured(labels, point).inspect_err(|_| {
+            self.out.truncate(before);
+            for (tail, length) in self.tails.iter_mut().zip(tails) {
+                tail.lines.truncate(length);
+            }
+        })
+    }
+}
+
+/// A counter is a number from zero up.
+fn check_counter(number: Number, dialect: Dialect) -> Result<(), Refusal> {
+    if !(number.is_nan() || number.is_negative()) {
+        return Ok(());
+    }
+    let (rule, what) = match (dialect, number.is_nan()) {
+        (Dialect::OpenMetrics2, true) => ("OM2-CNT-02", "NaN"),
+        (Dialect::OpenMetrics2, false) => ("OM2-CNT-02", "negative"),
+        (_, true) => ("OM1-CNT-03", "NaN"),
+        (_, false) => ("OM1-CNT-04", "negative"),
+    };
+    Err(Refusal::new(rule, format!("a counter cannot be {what}")))
+}
+
+/// Sum and count from zero up, quantiles rising within 0 to 1.
+pub(super) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Result<(), Refusal> {
+    let refuse = |om1, om2, message| {
+        Err(Refusal::new(if dialect == Dialect::OpenMetrics2 { om2 } else { om1 }, message))
+    };
+    let rising = summary.quantiles.is_sorted_by(|a, b| a.quantile < b.quantile);
+    if !rising && dialect == Dialect::Prometheus {
+        return Err(Refusal::new("P4-23", "quantiles do not rise"));
+    }
+    if dialect == Dialect::Prometheus {
+        return Ok(());
+    }
+    if !rising {
+        return refuse("OM1-SUM-05", "OM2-SUM-02", "quantiles do not rise");
+    }
+    if summary.quantiles.iter().any(|q| !(0.0..=1.0).contains(&q.quantile)) {
+        return refuse("OM1-SUM-05", "OM2-SUM-03", "a quantile is not within 0 and 1");
+    }
+    if summary.quantiles.iter().any(|q| q.value.is_negative()) {
+        return refuse("OM1-SUM-06", "OM2-SUM-03", "a quantile's value is negative");
+    }
+    if [summary.count, summary.sum].into_iter().flatten().any(|n| n.is_nan() || n.is_negative()) {
+        return refuse("OM1-SUM-02", "OM2-SUM-04", "sum or count is negative or NaN");
+    }
+    if summary.count.is_some_and(|count| count.as_u64().is_none()) {
+        return refuse("OM1-SUM-03", "OM2-SUM-04", "the count is no integer");
+    }
+    Ok(())
+}
+
+/// The first item that has been there before. Few are compared with each other, many are sorted.
+fn repeated<T: AsRef<str>>(items: impl Iterator<Item = T> + Clone) -> Option<T> {
+    if items.clone().take(17).count() <= 16 {
+        let mut rest = items;
+        while let Some(item) = rest.next() {
+            if rest.clone().any(|other| other.as_ref() == item.as_ref()) {
+                return Some(item);
+            }
+        }
+        return None;
+    }
+    let mut sorted: Vec<T> = items.collect();
+    sorted.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    let at = sorted.windows(2).position(|pair| matches!(pair, [a, b] if a.as_ref() == b.as_ref()))?;
+    Some(sorted.swap_remove(at))
+}

@@ -1,0 +1,108 @@
+//! The text formats: line by line, for people and for scrapers.
+
+mod classic;
+mod composite;
+mod encoder;
+mod line;
+mod number;
+
+pub(crate) use encoder::Encoder;
+
+use super::Escaping;
+use crate::model::{Descriptor, MetricType, Naming};
+use number::Style;
+
+/// What differs between the text formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// 0.0.4 and 1.0.0, which differ in their escaping only.
+    Prometheus,
+    /// OpenMetrics 1.0.
+    OpenMetrics1,
+    /// OpenMetrics 2.0-rc0.
+    OpenMetrics2,
+}
+
+/// How a family is called and typed in a dialect.
+pub(crate) struct Heading {
+    /// The type as written.
+    pub(crate) metric_type: MetricType,
+    /// The family's name in its metadata, escaped.
+    pub(crate) family: String,
+    /// What follows it in samples that are plain numbers.
+    pub(crate) suffix: &'static str,
+}
+
+impl Dialect {
+    pub(crate) const fn style(self) -> Style {
+        match self {
+            Self::Prometheus => Style::Go,
+            Self::OpenMetrics1 | Self::OpenMetrics2 => Style::OpenMetrics,
+        }
+    }
+
+    /// The word for a type in a `TYPE` line. What Prometheus text has no word for is written as what comes nearest.
+    pub(crate) const fn type_word(self, metric_type: MetricType) -> &'static str {
+        match (self, metric_type) {
+            (Self::Prometheus, MetricType::Info | MetricType::StateSet) => "gauge",
+            (Self::Prometheus, MetricType::GaugeHistogram) => "histogram",
+            (Self::Prometheus, MetricType::Unknown) => "untyped",
+            (_, metric_type) => metric_type.as_str(),
+        }
+    }
+
+    /// What samples of a family may be called, after its name as metadata has it.
+    pub(crate) const fn suffixes(self, metric_type: MetricType) -> &'static [&'static str] {
+        match (self, metric_type) {
+            (Self::OpenMetrics2, _) => &[""],
+            (Self::OpenMetrics1, MetricType::Counter) => &["", "_total", "_created"],
+            (Self::OpenMetrics1, MetricType::Info) => &["", "_info"],
+            (_, MetricType::Histogram) => &["", "_bucket", "_count", "_sum", "_created"],
+            (_, MetricType::GaugeHistogram) => &["", "_bucket", "_gcount", "_gsum"],
+            (_, MetricType::Summary) => &["", "_count", "_sum", "_created"],
+            _ => &[""],
+        }
+    }
+
+    /// Name and type of a family here.
+    ///
+    /// Names are escaped with the suffix that makes them those of a counter or an info, as Prometheus' libraries do it;
+    /// what a histogram's samples add comes after. OpenMetrics 1.0 takes that suffix off the metadata again. There a
+    /// [`Naming::Verbatim`] counter or info without such a suffix turns into an unknown or gauge.
+    pub(crate) fn heading(self, descriptor: &Descriptor, escaping: Escaping) -> Heading {
+        let metric_type = descriptor.metric_type();
+        let name = descriptor.name().as_str();
+        let suffix = match metric_type {
+            MetricType::Counter => "_total",
+            MetricType::Info => "_info",
+            _ => return Heading { metric_type, family: escaping.metric_name(name).into_owned(), suffix: "" },
+        };
+        let full = match descriptor.naming() {
+            Naming::Standard => escaping.metric_name(&format!("{name}{suffix}")).into_owned(),
+            Naming::Verbatim => escaping.metric_name(name).into_owned(),
+        };
+        if self != Self::OpenMetrics1 {
+            return Heading { metric_type, family: full, suffix: "" };
+        }
+        match full.strip_suffix(suffix) {
+            Some(family) if !family.is_empty() => Heading { metric_type, family: family.to_owned(), suffix },
+            _ if metric_type == MetricType::Info => {
+                Heading { metric_type: MetricType::Gauge, family: full, suffix: "" }
+            }
+            _ => Heading { metric_type: MetricType::Unknown, family: full, suffix: "" },
+        }
+    }
+
+    /// The unit to write, if any: where the format has units, for types that may have one, and in OpenMetrics 1.0 only
+    /// where the name ends in it (OM1-FAM-11).
+    pub(crate) fn unit<'d>(self, descriptor: &'d Descriptor, heading: &Heading) -> Option<&'d str> {
+        let unit = descriptor.unit()?.as_str();
+        let unitless = matches!(descriptor.metric_type(), MetricType::Info | MetricType::StateSet);
+        let allowed = match self {
+            Self::Prometheus => false,
+            Self::OpenMetrics1 => crate::model::unit_is_suffix(&heading.family, unit),
+            Self::OpenMetrics2 => true,
+        };
+        (allowed && !unitless).then_some(unit)
+    }
+}
