@@ -1,11 +1,9 @@
 //! The host as collectors see it: four roots, and reads that carry their path, are bounded and never wait on a pipe.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,7 +93,7 @@ impl Host {
         trim(&mut self.scratch);
         let file = open(path)?;
         read_whole(&file, path, &mut self.scratch)?;
-        Ok(String::from_utf8_lossy(&self.scratch))
+        Ok(crate::text::valid(&self.scratch))
     }
 
     /// The text of a file of one line, without white space around it.
@@ -148,10 +146,16 @@ impl KeptFile {
     /// Reads the file whole. Bytes that are not UTF-8 become `U+FFFD`.
     pub fn text(&mut self) -> Result<&str, Error> {
         self.refresh()?;
-        if std::str::from_utf8(&self.data).is_err() {
-            self.data = String::from_utf8_lossy(&self.data).into_owned().into_bytes();
+        if let Cow::Owned(valid) = crate::text::valid(&self.data) {
+            self.data = valid.into_bytes();
         }
         std::str::from_utf8(&self.data).map_err(|_| Error::failed(&self.path, "not UTF-8"))
+    }
+
+    /// Reads the file whole, as bytes: paths in it may be anything.
+    pub fn bytes(&mut self) -> Result<&[u8], Error> {
+        self.refresh()?;
+        Ok(&self.data)
     }
 
     /// Reads the file, which holds one unsigned integer.
@@ -229,9 +233,21 @@ fn read_whole(file: &OwnedFd, path: &Path, data: &mut Vec<u8>) -> Result<(), Err
     }
 }
 
-/// Bytes as text, those that are not UTF-8 replaced by `U+FFFD`.
-pub fn lossy(bytes: &OsStr) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes.as_bytes())
+/// What tells one version of a file from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    size: i64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// The stamp of a file now; what was read under an equal stamp need not be read again.
+    pub fn of(path: &Path) -> Result<Self, Error> {
+        let stat = rustix::fs::stat(path).map_err(|e| Error::io(path, e))?;
+        let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
+        Ok(Self { inode: stat.st_ino, size: stat.st_size as i64, modified })
+    }
 }
 
 /// Why a collector has less to tell, with the path it is about.

@@ -1,6 +1,24 @@
 //! Numbers and words of the kernel's text files, read as node_exporter reads them.
 
+use std::borrow::Cow;
+
 use openmetrics::model::Number;
+
+/// Bytes as text; each run of bytes that are not UTF-8 becomes one `U+FFFD`.
+pub fn valid(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        let after_another = chunk.valid().is_empty() && text.ends_with(char::REPLACEMENT_CHARACTER);
+        if !chunk.invalid().is_empty() && !after_another {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Cow::Owned(text)
+}
 
 /// Digits only, as `ParseUint` takes them.
 pub fn unsigned(text: &str) -> Option<u64> {
@@ -70,6 +88,12 @@ mod tests {
         assert_eq!(number("1e999"), None, "overflow is an error there");
         assert_eq!(number("-Inf"), Some(Number::Float(f64::NEG_INFINITY)));
         assert_eq!(number(""), None);
+    }
+
+    #[test]
+    fn bytes_become_valid_text() {
+        assert_eq!(valid(b"caf\xc3\xa9"), "café");
+        assert_eq!(valid(b"a\xff\xfe\x80b\xff"), "a\u{fffd}b\u{fffd}");
     }
 
     #[test]

@@ -38,8 +38,10 @@ macro_rules! collectors {
 
 collectors! {
     cpu,
+    diskstats,
     loadavg,
     meminfo,
+    netdev,
     pressure,
     stat,
     time,
