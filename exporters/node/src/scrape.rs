@@ -11,6 +11,7 @@ use crate::collectors::{self, NodeCollector, Setup, Spec};
 use crate::families::{counter, gauge};
 use crate::flags::Options;
 use crate::host::{Error, Host, Roots};
+use crate::page::Page;
 
 static DURATION: Descriptor =
     gauge("node_scrape_collector_duration_seconds", "How long a collector took to read the host.");
@@ -115,6 +116,8 @@ impl Node {
 
     /// Reads the host and tells all of it.
     pub fn scrape(&self, selection: &Selection, out: &mut Emitter<'_>) -> Vec<Outcome> {
+        let mut page = Page::new(out);
+        let out = &mut page;
         let chosen: Vec<&Slot> = self.slots.iter().filter(|slot| selection.has(slot.spec.name)).collect();
         let outcomes: Vec<Outcome> = chosen.iter().map(|slot| slot.run(out)).collect();
         let mut family = out.family(&DURATION);
@@ -125,13 +128,11 @@ impl Node {
         for outcome in &outcomes {
             family.point(Labels::new(&[("collector", outcome.name)]), outcome.problems.is_empty());
         }
-        if chosen.iter().any(|slot| slot.errors.load(Ordering::Relaxed) > 0) {
-            let mut family = out.family(&ERRORS);
-            for slot in &chosen {
-                let errors = slot.errors.load(Ordering::Relaxed);
-                if errors > 0 {
-                    family.point(Labels::new(&[("collector", slot.spec.name)]), errors);
-                }
+        let mut family = out.family(&ERRORS);
+        for slot in &chosen {
+            let errors = slot.errors.load(Ordering::Relaxed);
+            if errors > 0 {
+                family.point(Labels::new(&[("collector", slot.spec.name)]), errors);
             }
         }
         outcomes
@@ -139,7 +140,7 @@ impl Node {
 }
 
 impl Slot {
-    fn run(&self, out: &mut Emitter<'_>) -> Outcome {
+    fn run(&self, out: &mut Page<'_, '_>) -> Outcome {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { collector, host } = &mut *state;
         let begin = Instant::now();

@@ -8,13 +8,14 @@
 //! fewer. Throttling, isolation and being online come from `/sys/devices/system/cpu`, and, if asked for, what kind of
 //! CPU it is from `/proc/cpuinfo`.
 
-use openmetrics::model::{Descriptor, Emitter, Labels};
+use openmetrics::model::{Descriptor, Labels};
 use regex_lite::Regex;
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::{INFO, counter, gauge, info};
 use crate::flags::Flag;
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::text;
 
 const GUEST: Flag = Flag::switch("collector.cpu.guest", true, "Tell the time spent in guests");
@@ -170,7 +171,7 @@ impl NodeCollector for Cpu {
         times
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         if let Some(details) = &self.details {
             details.emit(out);
         }
@@ -264,7 +265,7 @@ impl Topology {
         }
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         let mut family = out.family(&CORE_THROTTLES);
         for (package, core, count) in &self.cores {
             if let Some(count) = count {
@@ -327,7 +328,7 @@ impl Details {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         let mut family = out.family(&KIND);
         for cpu in &self.cpus {
             let mut labels = [("cpu", cpu.processor.as_str()); 10];

@@ -11,12 +11,13 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use openmetrics::model::{Descriptor, Emitter, Labels, Number};
+use openmetrics::model::{Descriptor, Labels, Number};
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::{INFO, counter, gauge, info};
 use crate::flags::{Filter, Flag};
 use crate::host::{Error, Host, KeptFile, Stamp};
+use crate::page::Page;
 use crate::text;
 
 const EXCLUDE: Flag = Flag::text(
@@ -203,7 +204,7 @@ impl NodeCollector for Diskstats {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         let known = || self.disks.iter().filter_map(|disk| Some((disk, self.known.get(&disk.name)?)));
         let mut family = out.family(&DISK);
         for (disk, known) in known() {

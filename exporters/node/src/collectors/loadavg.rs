@@ -4,11 +4,12 @@
 //! 0.21 0.37 0.39 1/719 19737
 //! ```
 
-use openmetrics::model::{Descriptor, Emitter};
+use openmetrics::model::Descriptor;
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::gauge;
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::text;
 
 pub(super) static SPEC: Spec = Spec {
@@ -44,7 +45,7 @@ impl NodeCollector for Loadavg {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         for (family, load) in FAMILIES.iter().zip(self.loads.iter().flatten()) {
             out.value(family, *load);
         }

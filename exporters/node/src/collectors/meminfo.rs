@@ -6,11 +6,12 @@
 //! HugePages_Total:       0
 //! ```
 
-use openmetrics::model::{Descriptor, Emitter};
+use openmetrics::model::Descriptor;
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::gauge;
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::text;
 
 pub(super) static SPEC: Spec = Spec {
@@ -118,7 +119,7 @@ impl NodeCollector for Meminfo {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         for (field, value) in FIELDS.iter().zip(&self.values) {
             if let Some(value) = value {
                 out.value(&field.family, *value);

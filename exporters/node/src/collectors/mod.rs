@@ -22,10 +22,9 @@
 //! Values equal node_exporter's doubles bit for bit: same constants, same order of operations (`x * 0.001` and
 //! `x / 1000.0` differ).
 
-use openmetrics::model::Emitter;
-
 use crate::flags::{Flag, Options};
 use crate::host::{Error, Host};
+use crate::page::Page;
 
 /// Declares the modules and the list from one line a collector.
 macro_rules! collectors {
@@ -83,7 +82,7 @@ pub trait NodeCollector: Send {
     fn update(&mut self, host: &mut Host) -> Result<(), Error>;
 
     /// Tells what the last update kept.
-    fn emit(&self, out: &mut Emitter<'_>);
+    fn emit(&self, out: &mut Page<'_, '_>);
 }
 
 #[cfg(test)]

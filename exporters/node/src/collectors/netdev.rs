@@ -10,12 +10,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use openmetrics::model::{Descriptor, Emitter, Labels};
+use openmetrics::model::{Descriptor, Labels};
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::{INFO, counter, info};
 use crate::flags::{Filter, Flag};
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::netlink::{self, Route, ifla};
 use crate::text;
 
@@ -238,7 +239,7 @@ impl NodeCollector for Netdev {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         for (family, counters) in self.families {
             let mut family = out.family(family);
             for Interface { name, alias, counters: all } in &self.interfaces {
@@ -321,7 +322,7 @@ impl Addresses {
         })
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         let mut family = out.family(&ADDRESS);
         for Address { device, ip, prefix } in &self.found {
             let labels = [

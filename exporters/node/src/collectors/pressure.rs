@@ -5,12 +5,13 @@
 //! full avg10=0.00 avg60=0.00 avg300=0.00 total=0
 //! ```
 
-use openmetrics::model::{Descriptor, Emitter};
+use openmetrics::model::Descriptor;
 use rustix::io::Errno;
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::counter;
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::text;
 
 pub(super) static SPEC: Spec = Spec {
@@ -123,7 +124,7 @@ impl NodeCollector for Pressure {
         }
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         for (resource, stalls) in RESOURCES.iter().zip(&self.stalls) {
             for (family, micros) in [(&resource.some, stalls.some), (&resource.full, stalls.full)] {
                 if let (Some(family), Some(micros)) = (family, micros) {

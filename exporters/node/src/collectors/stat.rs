@@ -10,12 +10,13 @@
 //! softirq 5057579 250191 1481983 1647 211099 186066 0 1783454 622196 12499 508444
 //! ```
 
-use openmetrics::model::{Descriptor, Emitter, Labels};
+use openmetrics::model::{Descriptor, Labels};
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families::{counter, gauge};
 use crate::flags::Flag;
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::text;
 
 const SOFTIRQ: Flag =
@@ -80,7 +81,7 @@ impl NodeCollector for Stat {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         let Some(facts) = &self.facts else { return };
         out.value(&INTERRUPTS, facts.interrupts);
         out.value(&SWITCHES, facts.switches);

@@ -7,12 +7,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use openmetrics::model::{Descriptor, Emitter, Labels};
+use openmetrics::model::{Descriptor, Labels};
 use tz::TimeZone;
 
 use super::{NodeCollector, Spec};
 use crate::families::{INFO, gauge, info};
 use crate::host::{Error, Host};
+use crate::page::Page;
 
 pub(super) static SPEC: Spec = Spec {
     name: "time",
@@ -73,7 +74,7 @@ impl NodeCollector for Time {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         out.value(&SECONDS, self.now);
         out.family(&ZONE_OFFSET).point(Labels::new(&[("time_zone", &self.designation)]), self.offset);
         let mut family = out.family(&AVAILABLE);

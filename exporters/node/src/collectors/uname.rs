@@ -1,10 +1,11 @@
 //! The kernel's and the host's names, from the system call `uname`.
 
-use openmetrics::model::{Descriptor, Emitter, Labels};
+use openmetrics::model::{Descriptor, Labels};
 
 use super::{NodeCollector, Spec};
 use crate::families::{INFO, info};
 use crate::host::{Error, Host};
+use crate::page::Page;
 
 pub(super) static SPEC: Spec = Spec {
     name: "uname",
@@ -37,7 +38,7 @@ impl NodeCollector for Uname {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         let Some(facts) = &self.facts else { return };
         let labels: [(&str, &str); 6] = std::array::from_fn(|i| {
             (LABELS.get(i).copied().unwrap_or_default(), facts.get(i).map_or("", String::as_str))

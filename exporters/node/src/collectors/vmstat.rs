@@ -7,12 +7,13 @@
 
 use std::collections::HashMap;
 
-use openmetrics::model::{Descriptor, Emitter, MetricType, Number};
+use openmetrics::model::{Descriptor, MetricType, Number};
 
 use super::{NodeCollector, Setup, Spec};
 use crate::families;
 use crate::flags::{Filter, Flag};
 use crate::host::{Error, Host, KeptFile};
+use crate::page::Page;
 use crate::text;
 
 const FIELDS: Flag = Flag::text(
@@ -73,7 +74,7 @@ impl NodeCollector for Vmstat {
         Ok(())
     }
 
-    fn emit(&self, out: &mut Emitter<'_>) {
+    fn emit(&self, out: &mut Page<'_, '_>) {
         for (name, value) in &self.values {
             if let Some(Some(family)) = self.families.get(name) {
                 out.value(family, *value);
