@@ -231,3 +231,34 @@ pub fn encode_with(collector: &dyn Collector, format: Format, options: Options, 
     encoder.finish();
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wire_has_a_row_and_says_its_content_type() {
+        use Wire::{OpenMetrics0, OpenMetrics1, OpenMetrics2, Text0, Text1};
+        let shown = [Text0, Text1, OpenMetrics0, OpenMetrics1, OpenMetrics2]
+            .map(|wire| Format::of(wire, Escaping::Underscores).to_string());
+        assert_eq!(
+            shown,
+            [
+                "text/plain; version=0.0.4; charset=utf-8",
+                "text/plain; version=1.0.0; charset=utf-8; escaping=underscores",
+                "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping=underscores",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+                "application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=underscores",
+            ]
+        );
+        assert_eq!(ROWS.len(), shown.len());
+    }
+
+    #[test]
+    fn what_a_format_is_called_asks_for_it() {
+        for row in ROWS {
+            let format = Format::of(row.wire, Escaping::Values);
+            assert_eq!(negotiate(Some(&format.content_type())), format);
+        }
+    }
+}

@@ -248,3 +248,177 @@ fn weight(q: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Escaping::{AllowUtf8, Dots, Underscores, Values};
+    use quickcheck::quickcheck;
+
+    const TEXT_0: Format = Format::TEXT_0_0_4;
+    const TEXT_1: Format = Format::TEXT_1_0_0;
+    const OM_1: Format = Format::OPENMETRICS_1_0;
+    const OM_2: Format = Format::OPENMETRICS_2_0;
+
+    #[track_caller]
+    fn gives(accept: &str, format: Format) {
+        assert_eq!(negotiate(Some(accept)), format, "{accept}");
+    }
+
+    #[test]
+    fn what_scrapers_send() {
+        // Prometheus 2.5 to 2.30
+        gives(
+            "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            Format::of(super::super::Wire::OpenMetrics0, Underscores),
+        );
+        // Prometheus 2.31 to 2.55
+        gives(
+            "application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,\
+             text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            OM_1,
+        );
+        // Prometheus 3
+        gives(
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+             text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            OM_1.with_escaping(AllowUtf8),
+        );
+        // Prometheus 3 with scrape_protocols: [PrometheusText1.0.0]
+        gives("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.2,*/*;q=0.1", TEXT_1);
+        // VictoriaMetrics' agent
+        gives("text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT_0);
+        // curl, browsers, health checks
+        gives("*/*", TEXT_0);
+        gives("text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8", TEXT_0);
+        assert_eq!(negotiate(None), TEXT_0);
+    }
+
+    #[test]
+    fn the_highest_weight_wins() {
+        gives("text/plain;version=0.0.4;q=0.2,application/openmetrics-text;version=1.0.0;q=0.3", OM_1);
+        gives("application/openmetrics-text;version=1.0.0;q=0.2,text/plain;version=0.0.4;q=0.3", TEXT_0);
+        gives("application/openmetrics-text;version=1.0.0;q=0.299,text/plain;version=0.0.4;q=0.3", TEXT_0);
+        gives("application/openmetrics-text;version=1.0.0,text/plain", OM_1);
+        gives("text/plain,application/openmetrics-text;version=1.0.0", TEXT_0);
+        gives("application/openmetrics-text;q=1.000,text/plain;q=0.999", OM_1);
+        gives("application/openmetrics-text;q=0,text/plain;q=0.1", TEXT_0);
+    }
+
+    #[test]
+    fn versions() {
+        gives("application/openmetrics-text", OM_1);
+        gives("application/openmetrics-text;version=2.0.0;escaping=allow-utf-8", OM_2);
+        gives("application/openmetrics-text;version=2.0.0", OM_2.with_escaping(Underscores));
+        gives("application/openmetrics-text;version=3.0.0", TEXT_0);
+        gives(
+            "application/openmetrics-text;version=3.0.0,application/openmetrics-text;version=1.0.0;q=0.1",
+            OM_1,
+        );
+        gives("text/plain", TEXT_0);
+        gives("text/plain;version=1.0.0", TEXT_1.with_escaping(Underscores));
+        gives("text/plain;version=0.0.3,application/openmetrics-text;q=0.1", OM_1);
+    }
+
+    #[test]
+    fn wildcards_and_specificity() {
+        gives("text/*", TEXT_0);
+        gives("application/*", OM_1);
+        gives("*/*;q=0.5,application/openmetrics-text;version=1.0.0;q=0.6", OM_1);
+        gives("*/*,text/plain;q=0.1", OM_1);
+        gives("*/*,text/plain;version=0.0.4;q=0,text/*;q=0.5", OM_1);
+        gives(
+            "application/openmetrics-text;version=1.0.0;q=0.1,application/openmetrics-text,text/plain;q=0.5",
+            TEXT_0,
+        );
+        gives("*/plain", TEXT_0);
+        gives("*/*;q=0", TEXT_0);
+    }
+
+    #[test]
+    fn escaping_schemes() {
+        gives("application/openmetrics-text;version=1.0.0;escaping=dots", OM_1.with_escaping(Dots));
+        gives("application/openmetrics-text;version=1.0.0;escaping=\"values\"", OM_1.with_escaping(Values));
+        gives("application/openmetrics-text;version=1.0.0;escaping=fancy", OM_1);
+        gives("text/plain;version=0.0.4;escaping=allow-utf-8", TEXT_0.with_escaping(AllowUtf8));
+        gives(
+            "application/openmetrics-text;version=1.0.0,text/plain;version=1.0.0;escaping=dots;q=0.5",
+            OM_1,
+        );
+    }
+
+    #[test]
+    fn letter_case_blanks_and_quotes() {
+        gives("Application/OpenMetrics-Text ; Version=1.0.0 ;\tQ=0.9 , text/plain;q=0.1", OM_1);
+        gives("application/openmetrics-text; version=\"1.0.0\"; charset=UTF-8", OM_1);
+        gives("application/openmetrics-text; version=\"1.\\0.0\"", OM_1);
+        gives("application/openmetrics-text; charset=latin-1", TEXT_0);
+        gives(",, application/openmetrics-text ,", OM_1);
+        gives("text/plain;x=\"a,application/openmetrics-text\";q=0.5", TEXT_0);
+    }
+
+    #[test]
+    fn what_is_no_range_counts_for_nothing() {
+        for accept in
+            ["", ",", ";", "/", "text", "text/", "*/plain", "\"", "text/plain;q=2", "text/plain;q=-1", "é/ü"]
+        {
+            gives(accept, TEXT_0);
+            gives(
+                &format!("{accept},application/openmetrics-text;q=0.5"),
+                if accept == "\"" { TEXT_0 } else { OM_1 },
+            );
+        }
+        gives("application/openmetrics-text;q=x", TEXT_0);
+    }
+
+    #[test]
+    fn codings() {
+        use Coding::{Gzip, Identity};
+        for (header, coding) in [
+            ("gzip", Gzip),
+            ("gzip, deflate, br", Gzip),
+            ("GZIP;Q=0.5", Gzip),
+            ("x-gzip", Gzip),
+            ("*", Gzip),
+            ("*;q=0.1", Gzip),
+            ("identity;q=0.5, gzip;q=1.0", Gzip),
+            ("identity;q=1, gzip;q=1", Gzip),
+            ("identity;q=0, gzip;q=0.1", Gzip),
+            ("deflate, gzip;q=1.0, *;q=0.5", Gzip),
+            ("", Identity),
+            ("identity", Identity),
+            ("deflate, br", Identity),
+            ("gzip;q=0", Identity),
+            ("gzip;q=0.000, *", Identity),
+            ("*;q=0", Identity),
+            ("identity, gzip;q=0.5", Identity),
+            ("gzip;q=nonsense", Identity),
+            ("gzippy", Identity),
+        ] {
+            assert_eq!(negotiate_coding(Some(header)), coding, "{header}");
+        }
+        assert_eq!(Gzip.content_encoding(), Some("gzip"));
+        assert_eq!(Identity.content_encoding(), None);
+    }
+
+    quickcheck! {
+        fn any_header_has_an_answer(accept: String) -> bool {
+            let _ = negotiate_coding(Some(&accept));
+            ROWS.iter().any(|row| row.wire == negotiate(Some(&accept)).wire)
+        }
+        fn order_does_not_matter_where_weights_differ(weights: Vec<u8>) -> bool {
+            let ranges = ["application/openmetrics-text;version=1.0.0", "text/plain;version=0.0.4", "text/plain;version=1.0.0"];
+            let mut header: Vec<String> = Vec::new();
+            for (range, weight) in ranges.iter().zip(&weights) {
+                header.push(format!("{range};q=0.{weight:03}"));
+            }
+            let mut sorted = weights.get(..weights.len().min(3)).unwrap_or_default().to_vec();
+            sorted.sort_unstable();
+            let tied = sorted.windows(2).any(|w| w.first() == w.last());
+            let forward = negotiate(Some(&header.join(",")));
+            header.reverse();
+            tied || forward == negotiate(Some(&header.join(",")))
+        }
+    }
+}

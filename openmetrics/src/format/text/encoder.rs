@@ -1,12 +1,15 @@
 //! The sink that writes text: metadata, then a line for each sample.
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
 use super::line::{Line, Name, push_escaped, push_escaped_outside_quotes};
 use super::number::{push_float, push_millis, push_number, push_seconds};
 use super::{Dialect, Heading, classic};
 use crate::format::{Escaping, Options};
 use crate::model::{
-    Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType, Number, Point,
-    Refusal, Sink, State, SummaryValue, Timestamp, Value,
+    Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType, Number, Part, Point,
+    Refusal, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
 };
 
 /// Writes one exposition, of any text dialect, to the end of a buffer.
@@ -37,6 +40,10 @@ pub(super) struct Family {
     /// The name unescaped, which is the label of a stateset's states.
     name: String,
     help: String,
+    /// Where its samples begin.
+    from: usize,
+    /// Label names as written and what they stand for, from the first one on that had to be escaped.
+    escaped: Option<HashMap<String, String, RandomState>>,
 }
 
 /// Samples called by the family's name and this suffix.
@@ -126,8 +133,43 @@ impl<'o> Encoder<'o> {
         if self.escaping == Escaping::AllowUtf8 && self.dialect != Dialect::OpenMetrics1 {
             return Ok(heading); // the emitter has claimed the very same names
         }
-        self.claims.claim_names(&heading.family, self.dialect.suffixes(heading.metric_type))?;
-        Ok(heading)
+        let claimed = self.claims.claim_names(&heading.family, self.dialect.suffixes(heading.metric_type));
+        match claimed {
+            Ok(()) => Ok(heading),
+            // The emitter took these names as they are, so it is their writing that clashes.
+            Err(refusal) => {
+                Err(Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
+            }
+        }
+    }
+
+    /// Refuses labels whose names, escaped, are those of other labels in this family (ESC-07): two metrics that differ
+    /// only so would be one.
+    fn check_escaped<'l>(&mut self, names: impl Iterator<Item = &'l str> + Clone) -> Result<(), Refusal> {
+        let escaping = self.escaping;
+        let map = self.family.escaped.get_or_insert_with(|| {
+            let lines = self.out.get(self.family.from..).unwrap_or_default();
+            label_names(lines).map(|name| (name.to_owned(), name.to_owned())).collect()
+        });
+        if let Some(name) = repeated(names.clone().map(|name| escaping.label_name(name))) {
+            return Err(Refusal::new("ESC-07", format!("two labels are called {name:?} after escaping")));
+        }
+        for name in names.clone() {
+            if let Some(other) = map.get(&*escaping.label_name(name)).filter(|other| *other != name) {
+                let message = format!("label {name:?} and another metric's {other:?} are one after escaping");
+                return Err(Refusal::new("ESC-07", message));
+            }
+        }
+        for name in names {
+            map.entry_ref(&*escaping.label_name(name)).or_insert_with(|| name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether label names have to be compared as they are written.
+    #[inline]
+    fn escapes(&self, labels: &Labels<'_>) -> bool {
+        self.escaping != Escaping::AllowUtf8 && (self.family.escaped.is_some() || has_foreign_names(labels))
     }
 
     #[inline]
@@ -293,7 +335,8 @@ impl<'o> Encoder<'o> {
         states: &[State<'_>],
         timestamp: Option<Timestamp>,
     ) -> Result<(), Refusal> {
-        if labels.get(&self.family.name).is_some() {
+        let label = self.escaping.label_name(&self.family.name);
+        if labels.iter().any(|(name, _)| self.escaping.label_name(name) == label) {
             return Err(Refusal::new(
                 "OM1-SS-05",
                 "a label has the family's name, which is that of the states",
@@ -320,6 +363,9 @@ impl<'o> Encoder<'o> {
     ) -> Result<(), Refusal> {
         if let Some(name) = repeated(labels.iter().chain(facts.iter()).map(|(name, _)| name)) {
             return Err(Refusal::new("OM1-INF-04", format!("label {name:?} is given twice")));
+        }
+        if self.escapes(labels) || self.escapes(facts) {
+            self.check_escaped(labels.iter().chain(facts.iter()).map(|(name, _)| name))?;
         }
         let mut line = Line::begin(self.out, self.escaping, &self.family.sample, "");
         line.labels(labels);
@@ -448,7 +494,8 @@ impl Sink for Encoder<'_> {
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.flush_tails();
         let heading = self.claim(descriptor)?;
-        let Family { metric_type, sample, base, name, help } = &mut self.family;
+        let Family { metric_type, sample, base, name, help, escaped, .. } = &mut self.family;
+        *escaped = None;
         *metric_type = heading.metric_type;
         sample.set(&heading.family, heading.suffix);
         let stem = match (heading.metric_type, heading.suffix) {
@@ -461,11 +508,15 @@ impl Sink for Encoder<'_> {
         descriptor.help().trim_end_matches('\r').clone_into(help);
         let unit = self.dialect.unit(descriptor, &heading);
         self.metadata(&heading, unit);
+        self.family.from = self.out.len();
         Ok(())
     }
 
     #[inline]
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
+        if self.escapes(labels) {
+            self.check_escaped(labels.iter().map(|(name, _)| name))?;
+        }
         if let Value::Number(number) = point.value {
             return self.number(labels, number, point); // checked before anything is written
         }
@@ -478,6 +529,26 @@ impl Sink for Encoder<'_> {
             }
         })
     }
+}
+
+fn has_foreign_names(labels: &Labels<'_>) -> bool {
+    labels.parts().any(|part| match part {
+        Part::Rendered(_) => false,
+        Part::Pairs(pairs) => pairs.iter().any(|(name, _)| !is_classic_label_name(name)),
+        Part::Set(set) => set.iter().any(|label| !label.name.is_classic()),
+    })
+}
+
+/// The label names in lines that this encoder wrote with classic names only.
+fn label_names(lines: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = std::str::from_utf8(lines).unwrap_or_default();
+    let labelled =
+        lines.lines().filter_map(|line| line.split_once('{').filter(|(name, _)| !name.contains(' ')));
+    labelled.flat_map(|(_, labels)| {
+        // What follows the labels has no name in front of its first quote.
+        let labels = Labels::rendered(labels, &[]);
+        labels.iter().map(|(name, _)| name).take_while(|name| is_classic_label_name(name))
+    })
 }
 
 /// A counter is a number from zero up.
