@@ -2,6 +2,12 @@
 
 mod error;
 pub mod format;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod model;
+#[cfg(feature = "process")]
+pub mod process;
 
 pub use error::{Error, Position};
+#[cfg(feature = "http")]
+pub use http::serve;

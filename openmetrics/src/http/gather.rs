@@ -1,0 +1,327 @@
+//! One gathering at a time, shared by all scrapes that come while it runs.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::sync::{Semaphore, watch};
+
+use super::Response;
+use super::reply::{overloaded, text};
+use super::scrape::{Page, Scrape};
+use crate::format::negotiate::Coding;
+use crate::format::{self, Format};
+use crate::model::{Collector, Report};
+
+/// What a scrape wants to be gathered, apart from the format.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The query parameters.
+    pub parameters: Parameters,
+    /// When the answer has to be there: work that would end later is not begun or given up.
+    pub deadline: Instant,
+}
+
+impl Ask {
+    /// The values of the parameter called `name`.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.parameters.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The time that is left.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// What is gathered for a scrape. Every collector is one that gathers the same for all.
+pub trait Source: Send + Sync + 'static {
+    /// Gathers for `ask`, on a thread that may block, until its deadline at most.
+    ///
+    /// What is returned is encoded once for every format that scrapes asked for meanwhile; if reading takes long, it
+    /// is best done here, and a snapshot returned. An error is the answer instead of a page.
+    fn gather<'a>(&'a self, ask: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable>;
+}
+
+impl<C: Collector + Send + Sync + 'static> Source for C {
+    fn gather<'a>(&'a self, _: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable> {
+        Ok(Box::new(self))
+    }
+}
+
+/// Why there is no page: an answer's status and a message that its reader may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    status: StatusCode,
+    message: String,
+}
+
+impl Unavailable {
+    /// The request is at fault: an unknown collector, a missing target.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    /// Gathering failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.into() }
+    }
+
+    /// It may go better a little later.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
+    }
+
+    /// The answer that says so.
+    pub fn into_response(self) -> Response {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            overloaded(&self.message)
+        } else {
+            text(self.status, &self.message)
+        }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+impl std::error::Error for Unavailable {}
+
+type Rendered = Result<Page, Unavailable>;
+/// Query parameters, decoded, in the order of the request.
+pub type Parameters = Vec<(String, String)>;
+
+/// Gathers for concurrent scrapes.
+///
+/// A scrape with the same parameters as one that is being gathered for joins it: both get the same page, or the same
+/// snapshot in different formats. Others wait for their turn. A gathering ends, and the next may begin, when the pages
+/// are rendered; writing them to slow clients holds nothing but the bytes. One that hangs keeps its turn and its one
+/// thread; scrapes are then told so at once, without another thread being spent on them.
+#[derive(Clone)]
+pub struct Gatherer(Arc<Inner>);
+
+struct Inner {
+    source: Box<dyn Source>,
+    on_report: Box<dyn Fn(&Report) + Send + Sync>,
+    turns: Arc<Semaphore>,
+    running: Mutex<HashMap<Parameters, Arc<Gathering>>>,
+}
+
+/// One gathering. `Wanted` -> the pages -> closed, under one lock: who finds it open gets its page from it.
+struct Gathering {
+    deadline: Instant,
+    pages: Mutex<Pages>,
+    /// Counts the pages that were finished; told after each.
+    finished: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Pages {
+    wanted: Vec<(Format, Coding)>,
+    done: Vec<((Format, Coding), Rendered)>,
+    /// An end without pages: the same answer for all.
+    failed: Option<Unavailable>,
+    closed: bool,
+}
+
+impl Gatherer {
+    /// A gatherer that has one gathering at a time.
+    pub fn new(source: impl Source) -> Self {
+        Self::with_turns(source, 1)
+    }
+
+    /// A gatherer that has up to `turns` gatherings with different parameters at a time, at least one.
+    pub fn with_turns(source: impl Source, turns: usize) -> Self {
+        Self(Arc::new(Inner {
+            source: Box::new(source),
+            on_report: Box::new(log_report),
+            turns: Arc::new(Semaphore::new(turns.max(1))),
+            running: Mutex::default(),
+        }))
+    }
+
+    /// The answer to a scrape: from the gathering that runs for the same parameters, or from one of its own.
+    ///
+    /// Has to be called within a tokio runtime.
+    pub async fn answer(&self, scrape: &Scrape, parameters: Parameters) -> Response {
+        match self.page(scrape, parameters).await {
+            Ok(page) => page.into_response(),
+            Err(unavailable) => unavailable.into_response(),
+        }
+    }
+
+    /// The same, as a page.
+    pub async fn page(&self, scrape: &Scrape, parameters: Parameters) -> Rendered {
+        let deadline = Instant::now() + scrape.time;
+        let key = (scrape.format, scrape.coding);
+        let gathering = self.join(key, parameters, deadline)?;
+        let mut finished = gathering.finished.subscribe();
+        loop {
+            {
+                let pages = lock(&gathering.pages);
+                if let Some((_, page)) = pages.done.iter().find(|(k, _)| *k == key) {
+                    return page.clone();
+                }
+                if let Some(failed) = &pages.failed {
+                    return Err(failed.clone());
+                }
+            }
+            // Half a second more than the work has: what is late is told by the page itself, if it is made at all.
+            let patience = deadline + Duration::from_millis(400);
+            if tokio::time::timeout_at(patience.into(), finished.changed()).await.is_err() {
+                return Err(Unavailable::busy("gathering the metrics takes longer than the scrape has time"));
+            }
+        }
+    }
+
+    /// The gathering that a scrape gets its page from.
+    fn join(
+        &self,
+        key: (Format, Coding),
+        parameters: Parameters,
+        deadline: Instant,
+    ) -> Result<Arc<Gathering>, Unavailable> {
+        let mut running = lock(&self.0.running);
+        if let Some(gathering) = running.get(&parameters) {
+            let mut pages = lock(&gathering.pages);
+            if !pages.closed {
+                if Instant::now() > gathering.deadline + Duration::from_millis(400) {
+                    return Err(stuck());
+                }
+                if !pages.wanted.contains(&key) {
+                    pages.wanted.push(key);
+                }
+                drop(pages);
+                return Ok(gathering.clone());
+            }
+        }
+        if self.0.turns.available_permits() == 0
+            && running.values().all(|gathering| Instant::now() > gathering.deadline)
+            && !running.is_empty()
+        {
+            return Err(stuck());
+        }
+        let gathering = Arc::new(Gathering {
+            deadline,
+            pages: Mutex::new(Pages { wanted: vec![key], ..Pages::default() }),
+            finished: watch::Sender::new(0),
+        });
+        running.insert(parameters.clone(), gathering.clone());
+        drop(running);
+        let ask = Ask { parameters, deadline };
+        tokio::spawn(self.clone().run(ask, gathering.clone()));
+        Ok(gathering)
+    }
+
+    /// Waits for a turn, and gathers on a thread that may block.
+    async fn run(self, ask: Ask, gathering: Arc<Gathering>) {
+        let turn = tokio::time::timeout_at(ask.deadline.into(), self.0.turns.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            self.end(&ask, &gathering, Some(stuck()));
+            return;
+        };
+        let job = tokio::task::spawn_blocking(move || {
+            let work = || self.gather(&ask, &gathering);
+            let failed = match catch_unwind(AssertUnwindSafe(work)) {
+                Ok(Ok(())) => None,
+                Ok(Err(unavailable)) => Some(unavailable),
+                Err(panic) => {
+                    tracing::error!(panic = %panic_message(&*panic), "gathering the metrics panicked");
+                    Some(Unavailable::failed("gathering the metrics failed; the log of the server says why"))
+                }
+            };
+            self.end(&ask, &gathering, failed);
+            drop(turn);
+        });
+        // The job catches its own panics; at a runtime's end nobody waits for it.
+        let _ = job.await;
+    }
+
+    fn gather(&self, ask: &Ask, gathering: &Gathering) -> Result<(), Unavailable> {
+        let gathered = self.0.source.gather(ask)?;
+        let mut bodies: Vec<(Format, Bytes)> = Vec::new();
+        loop {
+            let Some((format, coding)) = self.next_wanted(ask, gathering) else { return Ok(()) };
+            let body = if let Some((_, body)) = bodies.iter().find(|(f, _)| *f == format) {
+                body.clone()
+            } else {
+                let mut out = Vec::new();
+                let report = format::encode(&*gathered, format, &mut out);
+                (self.0.on_report)(&report);
+                let body = Bytes::from(out);
+                bodies.push((format, body.clone()));
+                body
+            };
+            let page = Page::new(format, body, coding);
+            lock(&gathering.pages).done.push(((format, coding), Ok(page)));
+            gathering.finished.send_modify(|n| *n += 1);
+        }
+    }
+
+    /// A page that is wanted and not made yet. When there is none the gathering is closed: nobody joins it any more.
+    fn next_wanted(&self, ask: &Ask, gathering: &Gathering) -> Option<(Format, Coding)> {
+        let mut running = lock(&self.0.running);
+        let mut pages = lock(&gathering.pages);
+        let next = pages.wanted.iter().find(|key| !pages.done.iter().any(|(k, _)| k == *key)).copied();
+        if next.is_none() {
+            pages.closed = true;
+            running.remove(&ask.parameters);
+        }
+        next
+    }
+
+    fn end(&self, ask: &Ask, gathering: &Gathering, failed: Option<Unavailable>) {
+        let mut running = lock(&self.0.running);
+        let mut pages = lock(&gathering.pages);
+        if !pages.closed {
+            pages.closed = true;
+            running.remove(&ask.parameters);
+        }
+        pages.failed = failed;
+        drop((pages, running));
+        gathering.finished.send_modify(|n| *n += 1);
+    }
+}
+
+impl fmt::Debug for Gatherer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gatherer").field("running", &lock(&self.0.running).len()).finish_non_exhaustive()
+    }
+}
+
+fn stuck() -> Unavailable {
+    Unavailable::busy("an earlier gathering of the metrics has not come back")
+}
+
+fn log_report(report: &Report) {
+    if report.is_clean() {
+        return;
+    }
+    for refusal in report.refusals().iter().take(LOGGED) {
+        tracing::warn!(%refusal, "a metric was left out");
+    }
+    for (collector, error) in report.failures().take(LOGGED) {
+        tracing::warn!(collector, error, "a collector failed");
+    }
+}
+
+/// How many of one page's complaints are logged.
+const LOGGED: usize = 10;
+
+/// What a panic says, as far as it is text.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+/// No code that holds one of these locks panics half way through a change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

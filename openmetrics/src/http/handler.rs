@@ -1,0 +1,97 @@
+//! The metrics endpoint of an application that has an HTTP server already.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use http_body_util::Full;
+use tokio::sync::Semaphore;
+
+use super::gather::Gatherer;
+use super::reply::overloaded;
+use super::scrape::Plan;
+use super::{Limits, Response, Source};
+
+/// Answers scrapes inside somebody else's server: a function for axum, a service for hyper and tower.
+///
+/// It has what [`serve`](crate::serve) has apart from the connection: negotiation, gzip, one shared gathering with a
+/// deadline, and a limit on what is answered at once. Gathering happens on tokio's threads for blocking work, never on
+/// those that run the application's tasks. Times for heads, idling and writing are the business of the server around.
+///
+/// ```
+/// use openmetrics::{http::Handler, model::MetricSet};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let metrics = Handler::new(MetricSet::default()); // a registry, as a rule; cheap to clone
+/// let request = http::Request::get("/metrics").body(()).unwrap();
+/// let response = metrics.handle(&request).await;
+/// assert_eq!(response.status(), 200);
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Handler(Arc<Inner>);
+
+struct Inner {
+    gatherer: Gatherer,
+    limits: Limits,
+    in_flight: Semaphore,
+}
+
+impl Handler {
+    /// A handler with the default limits.
+    pub fn new(source: impl Source) -> Self {
+        Self::with_limits(source, Limits::default())
+    }
+
+    /// A handler with limits of one's own; of these it uses `in_flight`, `scrape` and `scrape_max`.
+    pub fn with_limits(source: impl Source, limits: Limits) -> Self {
+        let in_flight = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
+        Self(Arc::new(Inner { gatherer: Gatherer::new(source), limits, in_flight }))
+    }
+
+    /// Answers a request, whatever its body, which is not read. The path is the router's business.
+    ///
+    /// Has to be called within a tokio runtime.
+    pub async fn handle<B>(&self, request: &http::Request<B>) -> http::Response<Full<Bytes>> {
+        // Taken apart here so that no future of ours holds the body.
+        self.respond(request.method(), request.headers()).await.map(Full::new)
+    }
+
+    /// The same from the parts that matter.
+    pub async fn respond(&self, method: &Method, headers: &HeaderMap) -> Response {
+        let scrape = match Plan::new(method, headers, &self.0.limits) {
+            Plan::Scrape(scrape) => scrape,
+            Plan::Answer(response) => return response,
+        };
+        let Ok(_place) = self.0.in_flight.try_acquire() else {
+            return overloaded("too many scrapes are being answered");
+        };
+        // Parameters mean nothing here; left out, they cannot keep scrapes from sharing a gathering.
+        self.0.gatherer.answer(&scrape, Vec::new()).await
+    }
+}
+
+impl<B> hyper::service::Service<http::Request<B>> for Handler {
+    type Response = http::Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: http::Request<B>) -> Self::Future {
+        let (handler, (head, _)) = (self.clone(), request.into_parts());
+        Box::pin(async move {
+            let response = handler.respond(&head.method, &head.headers).await;
+            // A server may be told to send what it is given, so an answer to HEAD has its body taken away here.
+            Ok(response.map(|body| Full::new(if head.method == Method::HEAD { Bytes::new() } else { body })))
+        })
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handler").field("gatherer", &self.0.gatherer).finish_non_exhaustive()
+    }
+}
