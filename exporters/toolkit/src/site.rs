@@ -1,0 +1,141 @@
+//! What is where: the paths of an exporter and their answers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderValue, Method, StatusCode};
+use openmetrics::http::gate::Gate;
+use openmetrics::http::{Gatherer, Plan, Request, Response, Service, Source, reply};
+
+use crate::landing::{CollectorState, Landing, Link};
+use crate::query;
+
+/// A path with metrics.
+///
+/// The main one gathers for one scrape at a time, which concurrent ones share. One with targets, such as
+/// `/snmp?target=10.0.0.1`, gathers for several at once; requests for the same target share.
+pub struct Endpoint {
+    pub(crate) path: String,
+    pub(crate) about: String,
+    /// A query to show as an example, without the question mark.
+    pub(crate) example: Option<String>,
+    pub(crate) gatherer: Gatherer,
+}
+
+impl Endpoint {
+    /// An endpoint at `path`, such as `/snmp`; `about` says in a few words what is there.
+    pub fn new(path: impl Into<String>, about: impl Into<String>, source: impl Source) -> Self {
+        Self { path: path.into(), about: about.into(), example: None, gatherer: Gatherer::new(source) }
+    }
+
+    /// One that gathers for up to `turns` requests with different parameters at once.
+    pub fn with_targets(
+        path: impl Into<String>,
+        about: impl Into<String>,
+        turns: usize,
+        source: impl Source,
+    ) -> Self {
+        let gatherer = Gatherer::with_turns(source, turns);
+        Self { path: path.into(), about: about.into(), example: None, gatherer }
+    }
+
+    /// The same with a query for its link, such as `target=192.0.2.1`.
+    #[must_use]
+    pub fn example(mut self, query: impl Into<String>) -> Self {
+        self.example = Some(query.into());
+        self
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+pub(crate) type States = Arc<dyn Fn() -> Vec<CollectorState> + Send + Sync>;
+
+/// Everything that is served.
+pub(crate) struct Site {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) about: String,
+    /// The first one is the main one.
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) states: Option<States>,
+    pub(crate) gate: Gate,
+}
+
+impl Service for Site {
+    async fn call(&self, request: Request) -> Response {
+        let head = &request.head;
+        let path = head.uri.path();
+        if let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) {
+            let scrape = match Plan::new(&head.method, &head.headers, self.gate.limits()) {
+                Plan::Scrape(scrape) => scrape,
+                Plan::Answer(response) => return response,
+            };
+            let parameters = query::parse(head.uri.query().unwrap_or_default());
+            return endpoint.gatherer.answer(&scrape, parameters).await;
+        }
+        let response = match path {
+            "/" => self.landing(),
+            "/-/healthy" => reply::text(StatusCode::OK, "healthy"),
+            "/-/ready" if self.gate.is_draining() => reply::text(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            "/-/ready" => reply::text(StatusCode::OK, "ready"),
+            "*" => return reply::options(),
+            _ => return reply::not_found(self.endpoints.first().map_or("/metrics", |main| &main.path)),
+        };
+        if head.method == Method::OPTIONS { reply::options() } else { response }
+    }
+}
+
+impl Site {
+    fn landing(&self) -> Response {
+        let paths: Vec<String> = self
+            .endpoints
+            .iter()
+            .map(|e| e.example.as_ref().map_or_else(|| e.path.clone(), |query| format!("{}?{query}", e.path)))
+            .collect();
+        let mut links: Vec<Link<'_>> = paths
+            .iter()
+            .zip(&self.endpoints)
+            .map(|(path, endpoint)| Link { path, about: &endpoint.about })
+            .collect();
+        links.push(Link { path: "/-/healthy", about: "answers while the process lives" });
+        links.push(Link { path: "/-/ready", about: "answers 503 once it is told to stop" });
+        let collectors = self.states.as_ref().map(|states| states()).unwrap_or_default();
+        html(
+            &Landing {
+                name: &self.name,
+                version: &self.version,
+                about: &self.about,
+                links: &links,
+                collectors: &collectors,
+            }
+            .html(),
+        )
+    }
+}
+
+/// A page for people: no scripts, nothing from elsewhere, in no frame.
+pub(crate) fn html(page: &str) -> Response {
+    let mut response = Response::new(Bytes::copy_from_slice(page.as_bytes()));
+    for (name, value) in [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "deny"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
