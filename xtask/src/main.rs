@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own tools behind one command.
 
+mod abuse;
 mod arguments;
 mod fuzz;
 mod lint;
@@ -62,6 +63,12 @@ const TASKS: &[Task] = &[
         summary: "Every fuzz target for some seconds each, and a table of what came out",
         help: fuzz::HELP,
         run: fuzz::run,
+    },
+    Task {
+        name: "abuse",
+        summary: "What strangers and broken scrapers do to an endpoint, against each of our programs",
+        help: abuse::HELP,
+        run: abuse::run,
     },
 ];
 

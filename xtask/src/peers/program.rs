@@ -61,6 +61,11 @@ impl Program {
         &self.address
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it for a path, see [`get`].
     ///
     /// # Panics
