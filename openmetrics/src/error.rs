@@ -39,6 +39,7 @@ pub(crate) enum Kind {
     DuplicateLabel { name: String },
     Unit { unit: String },
     Schema { schema: i32 },
+    Protobuf { rule: &'static str, offset: u64, message: String },
 }
 
 impl Error {
@@ -49,7 +50,7 @@ impl Error {
     /// The id of the rule that was broken.
     pub fn rule(&self) -> Option<&'static str> {
         Some(match &*self.0 {
-            Kind::Name { rule, .. } => rule,
+            Kind::Name { rule, .. } | Kind::Protobuf { rule, .. } => rule,
             Kind::DuplicateLabel { .. } => "OM1-LAB-02",
             Kind::Unit { .. } => "OM1-SYN-11",
             Kind::Schema { .. } => "NH-01",
@@ -77,6 +78,7 @@ impl fmt::Display for Error {
             Kind::Schema { schema } => {
                 write!(f, "schema {schema} of a native histogram is neither in -4..=8 nor -53")?;
             }
+            Kind::Protobuf { offset, message, .. } => write!(f, "byte {offset}: {message}")?,
         }
         self.rule().map_or(Ok(()), |rule| write!(f, " [{rule}]"))
     }

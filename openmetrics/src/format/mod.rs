@@ -6,11 +6,16 @@
 //! | [`Format::TEXT_1_0_0`] | `text/plain; version=1.0.0` | the same, UTF-8 names quoted | the same |
 //! | [`Format::OPENMETRICS_1_0`] | `application/openmetrics-text; version=1.0.0` | all eight types, units, exemplars, created; no native buckets | [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) |
 //! | [`Format::OPENMETRICS_2_0`] | `application/openmetrics-text; version=2.0.0` | all of the model | [OpenMetrics 2.0-rc0](https://prometheus.io/docs/specs/om/open_metrics_spec_2_0/) |
+//! | [`Format::PROMETHEUS_PROTOBUF`] | `application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited` | counter, gauge, unknown, summary, classic and native histograms | [Prometheus protobuf](https://prometheus.io/docs/instrumenting/exposition_formats/#prometheus-protobuf-format), see [`protobuf::prometheus`] |
 //!
 //! [`encode`] writes any [`Collector`] in any of them; [`negotiate`] finds the one that a scraper asks for.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod escape;
+mod native;
 pub mod negotiate;
+pub mod protobuf;
 mod text;
 
 use std::fmt;
@@ -47,6 +52,7 @@ pub(crate) enum Wire {
     OpenMetrics0,
     OpenMetrics1,
     OpenMetrics2,
+    PrometheusProtobuf,
 }
 
 impl Format {
@@ -58,6 +64,8 @@ impl Format {
     pub const OPENMETRICS_1_0: Self = Self::of(Wire::OpenMetrics1, Escaping::Underscores);
     /// OpenMetrics 2.0-rc0 text. Still a draft, so negotiation gives it only to who asks for the version.
     pub const OPENMETRICS_2_0: Self = Self::of(Wire::OpenMetrics2, Escaping::AllowUtf8);
+    /// Prometheus protobuf: delimited `MetricFamily` messages, with native histograms.
+    pub const PROMETHEUS_PROTOBUF: Self = Self::of(Wire::PrometheusProtobuf, Escaping::AllowUtf8);
 
     const fn of(wire: Wire, escaping: Escaping) -> Self {
         Self { wire, escaping }
@@ -165,6 +173,16 @@ pub(crate) static ROWS: &[Row] = &[
         by_wildcard: false,
         escaping_from_others: false,
     },
+    Row {
+        wire: Wire::PrometheusProtobuf,
+        content_type: "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+        media_type: "application/vnd.google.protobuf",
+        version: "",
+        unversioned: false,
+        required: &[("proto", "io.prometheus.client.metricfamily"), ("encoding", "delimited")],
+        by_wildcard: false,
+        escaping_from_others: true,
+    },
 ];
 
 impl Wire {
@@ -225,6 +243,12 @@ pub fn encode_with(collector: &dyn Collector, format: Format, options: Options, 
         Wire::Text0 | Wire::Text1 => text::Dialect::Prometheus,
         Wire::OpenMetrics0 | Wire::OpenMetrics1 => text::Dialect::OpenMetrics1,
         Wire::OpenMetrics2 => text::Dialect::OpenMetrics2,
+        Wire::PrometheusProtobuf => {
+            let mut encoder = protobuf::prometheus::Encoder::new(out, format.escaping);
+            let report = collect_into(collector, &mut encoder);
+            encoder.finish();
+            return report;
+        }
     };
     let mut encoder = text::Encoder::new(out, dialect, format.escaping, options);
     let report = collect_into(collector, &mut encoder);
@@ -238,8 +262,8 @@ mod tests {
 
     #[test]
     fn every_wire_has_a_row_and_says_its_content_type() {
-        use Wire::{OpenMetrics0, OpenMetrics1, OpenMetrics2, Text0, Text1};
-        let shown = [Text0, Text1, OpenMetrics0, OpenMetrics1, OpenMetrics2]
+        use Wire::{OpenMetrics0, OpenMetrics1, OpenMetrics2, PrometheusProtobuf, Text0, Text1};
+        let shown = [Text0, Text1, OpenMetrics0, OpenMetrics1, OpenMetrics2, PrometheusProtobuf]
             .map(|wire| Format::of(wire, Escaping::Underscores).to_string());
         assert_eq!(
             shown,
@@ -249,6 +273,8 @@ mod tests {
                 "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping=underscores",
                 "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
                 "application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=underscores",
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
+                 escaping=underscores",
             ]
         );
         assert_eq!(ROWS.len(), shown.len());

@@ -353,6 +353,16 @@ pub(crate) fn render(labels: &Labels<'_>, out: &mut String) {
 /// Appends the labels in order as fields of a protobuf metric. In both protobuf formats a metric's labels are its
 /// field 1, and a label's name and value the fields 1 and 2 of that.
 pub(crate) fn render_protobuf(labels: &Labels<'_>, out: &mut Vec<u8>) {
+    render_protobuf_renamed(labels, Cow::Borrowed, out);
+}
+
+/// The same with every name that is not rendered yet, and so may not be classic, passed through `rename`.
+#[inline]
+pub(crate) fn render_protobuf_renamed<'a>(
+    labels: &Labels<'a>,
+    rename: impl Fn(&'a str) -> Cow<'a, str>,
+    out: &mut Vec<u8>,
+) {
     for part in labels.parts() {
         match part {
             Part::Rendered(rendered) if !rendered.protobuf.is_empty() => {
@@ -360,7 +370,7 @@ pub(crate) fn render_protobuf(labels: &Labels<'_>, out: &mut Vec<u8>) {
             }
             part => {
                 for (name, value) in (Labels { first: part, rest: None }) {
-                    render_protobuf_label(name, &value, out);
+                    render_protobuf_label(&rename(name), &value, out);
                 }
             }
         }

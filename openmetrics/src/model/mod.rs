@@ -37,7 +37,9 @@ pub use text::Text;
 pub use value::{Exemplar, ExemplarRef, Number, Timestamp};
 
 pub(crate) use claims::Claims;
+pub(crate) use emit::reserved_label;
 pub(crate) use family::unit_is_suffix;
 pub(crate) use label::{
-    Part, Rendered, escape, render, render_protobuf, render_protobuf_label, varint, varint_len,
+    Part, Rendered, escape, render, render_protobuf, render_protobuf_label, render_protobuf_renamed, varint,
+    varint_len,
 };

@@ -596,7 +596,7 @@ pub(super) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Res
 }
 
 /// The first item that has been there before. Few are compared with each other, many are sorted.
-fn repeated<T: AsRef<str>>(items: impl Iterator<Item = T> + Clone) -> Option<T> {
+pub(crate) fn repeated<T: AsRef<str>>(items: impl Iterator<Item = T> + Clone) -> Option<T> {
     if items.clone().take(17).count() <= 16 {
         let mut rest = items;
         while let Some(item) = rest.next() {

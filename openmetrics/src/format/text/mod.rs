@@ -6,7 +6,8 @@ mod encoder;
 mod line;
 mod number;
 
-pub(crate) use encoder::Encoder;
+pub(crate) use classic::from_native;
+pub(crate) use encoder::{Encoder, repeated};
 
 use super::Escaping;
 use crate::model::{Descriptor, MetricType, Naming};

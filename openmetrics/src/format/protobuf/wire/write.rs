@@ -1,0 +1,173 @@
+//! Writing straight into the output: lengths are put in when they are known, no tree is built.
+
+use super::{BYTES, FIXED64, VARINT, key};
+use crate::model::{varint, varint_len};
+
+/// Writes a key.
+#[inline]
+fn put_key(number: u32, kind: u32, out: &mut Vec<u8>) {
+    varint(key(number, kind).into(), out);
+}
+
+/// An unsigned number, or one of an enum.
+#[inline]
+pub(crate) fn uint(number: u32, value: u64, out: &mut Vec<u8>) {
+    put_key(number, VARINT, out);
+    varint(value, out);
+}
+
+/// A signed number in two's complement: ten bytes when negative.
+#[inline]
+pub(crate) fn int(number: u32, value: i64, out: &mut Vec<u8>) {
+    uint(number, value as u64, out);
+}
+
+/// A signed number in zigzag form.
+#[inline]
+pub(crate) fn sint(number: u32, value: i64, out: &mut Vec<u8>) {
+    uint(number, (value << 1 ^ value >> 63) as u64, out);
+}
+
+/// A double.
+#[inline]
+pub(crate) fn double(number: u32, value: f64, out: &mut Vec<u8>) {
+    put_key(number, FIXED64, out);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// A text.
+#[inline]
+pub(crate) fn string(number: u32, value: &str, out: &mut Vec<u8>) {
+    put_key(number, BYTES, out);
+    varint(value.len() as u64, out);
+    out.extend_from_slice(value.as_bytes());
+}
+
+/// A message of whatever `body` writes. Its length goes before it when that is known; bodies of 128 bytes and more
+/// are moved for it, which for the sizes of points is cheaper than adding up lengths first.
+#[inline]
+pub(crate) fn message(number: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    put_key(number, BYTES, out);
+    let frame = Frame::open(1, out);
+    body(out);
+    frame.close(out);
+}
+
+/// The key and length of a message whose length is known before.
+#[inline]
+pub(crate) fn fixed_message(number: u32, len: usize, out: &mut Vec<u8>) {
+    put_key(number, BYTES, out);
+    varint(len as u64, out);
+}
+
+/// A length that is put in when what follows it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    /// Where the body begins; the length goes before it.
+    body: usize,
+    /// The room left for the length.
+    room: usize,
+}
+
+impl Frame {
+    /// Leaves `room` bytes for a length, as many as it will probably need.
+    #[inline]
+    pub(crate) fn open(room: usize, out: &mut Vec<u8>) -> Self {
+        out.resize(out.len() + room, 0);
+        Self { body: out.len(), room }
+    }
+
+    /// Makes more room as soon as the length needs it. Called while a large body grows, this moves 16 KiB and 2 MiB
+    /// once instead of everything at the end.
+    #[inline]
+    pub(crate) fn widen(&mut self, out: &mut Vec<u8>) {
+        let needed = varint_len((out.len() - self.body) as u64);
+        if needed > self.room {
+            self.fit(needed, out);
+        }
+    }
+
+    /// Writes the length, and says how many bytes it took.
+    #[inline]
+    pub(crate) fn close(mut self, out: &mut Vec<u8>) -> usize {
+        let len = (out.len() - self.body) as u64;
+        let needed = varint_len(len);
+        if needed != self.room {
+            self.fit(needed, out);
+        }
+        let mut number = len;
+        for slot in out.iter_mut().skip(self.body - self.room).take(needed) {
+            *slot = number as u8 | 0x80;
+            number >>= 7;
+        }
+        if let Some(last) = out.get_mut(self.body - 1) {
+            *last &= 0x7f;
+        }
+        needed
+    }
+
+    fn fit(&mut self, needed: usize, out: &mut Vec<u8>) {
+        let end = out.len();
+        let moved = self.body - self.room + needed;
+        if needed > self.room {
+            out.resize(end + needed - self.room, 0);
+        }
+        out.copy_within(self.body..end, moved);
+        if needed < self.room {
+            out.truncate(end - (self.room - needed));
+        }
+        (self.body, self.room) = (moved, needed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Message, zigzag};
+    use super::*;
+    use quickcheck::quickcheck;
+
+    #[test]
+    fn lengths_are_as_short_as_they_can_be() {
+        for room in [1, 2, 3] {
+            for len in [0, 1, 127, 128, 16_383, 16_384, 100_000] {
+                let mut out = b"before".to_vec();
+                let mut frame = Frame::open(room, &mut out);
+                for at in 0..len {
+                    out.push(at as u8);
+                    frame.widen(&mut out);
+                }
+                frame.close(&mut out);
+                let mut expected = b"before".to_vec();
+                varint(len, &mut expected);
+                expected.extend((0..len).map(|at| at as u8));
+                assert_eq!(out, expected, "{len} bytes, room for {room}");
+            }
+        }
+    }
+
+    quickcheck! {
+        fn numbers_come_back(unsigned: u64, signed: i64, float: f64, text: String) -> bool {
+            let mut out = Vec::new();
+            uint(1, unsigned, &mut out);
+            sint(16, signed, &mut out);
+            int(3, signed, &mut out);
+            double(4, float, &mut out);
+            string(2047, &text, &mut out);
+            let mut message = Message::new(&out);
+            let mut keys = Vec::new();
+            let mut next = |message: &mut Message<'_>| keys.push(message.key().unwrap().unwrap());
+            next(&mut message);
+            let same_unsigned = message.varint() == Ok(unsigned);
+            next(&mut message);
+            let same_signed = message.varint().map(zigzag) == Ok(signed);
+            next(&mut message);
+            let same_int = message.varint() == Ok(signed as u64);
+            next(&mut message);
+            let same_float = message.double().map(f64::to_bits) == Ok(float.to_bits());
+            next(&mut message);
+            let same_text = message.string() == Ok(&text);
+            same_unsigned && same_signed && same_int && same_float && same_text
+                && keys == [8, 16 << 3, 3 << 3, 4 << 3 | 1, 2047 << 3 | 2] && message.is_empty()
+        }
+    }
+}
