@@ -3,7 +3,11 @@
 //! Names are written as its pages show them, `_total` and `_info` included; what of that is the type's own suffix
 //! goes to the format, and the unit is read off the end of the name.
 
-use openmetrics::model::{Descriptor, Labels, MetricName, MetricType, Naming, Unit, Value};
+use std::collections::HashMap;
+
+use openmetrics::model::{Descriptor, Labels, MetricName, MetricType, Naming, Number, Unit, Value};
+
+use crate::page::Page;
 
 /// A counter. A name without `_total` stays as it is in every format.
 pub const fn counter(name: &'static str, help: &'static str) -> Descriptor {
@@ -49,6 +53,75 @@ pub fn named(name: &str, metric_type: MetricType, help: String) -> Option<Descri
     };
     let descriptor = Descriptor::new(MetricName::new(name).ok()?, metric_type);
     Some(descriptor.with_naming(naming).with_help(help))
+}
+
+/// Values without labels whose names come from the host, each a family of its own.
+///
+/// Families are made once; [`begin`](Singles::begin) takes only their values away.
+#[derive(Debug, Default)]
+pub struct Singles {
+    known: HashMap<String, usize>,
+    families: Vec<(Option<Descriptor>, Option<Number>)>,
+}
+
+/// How many families are remembered; more than any kernel has.
+const FAMILIES_KEPT: usize = 10_000;
+
+impl Singles {
+    /// Begins a new reading.
+    pub fn begin(&mut self) {
+        if self.families.len() > FAMILIES_KEPT {
+            self.known.clear();
+            self.families.clear();
+        }
+        for (_, value) in &mut self.families {
+            *value = None;
+        }
+    }
+
+    /// The place of the family that is made of `name` by `make`; the same until the next `begin` at least.
+    pub fn place(&mut self, name: &str, make: impl FnOnce(&str) -> Option<Descriptor>) -> usize {
+        if let Some(place) = self.known.get(name) {
+            return *place;
+        }
+        let place = self.families.len();
+        self.families.push((make(name), None));
+        self.known.insert(name.to_owned(), place);
+        place
+    }
+
+    /// Sets the value of the family at a place; the last one counts.
+    pub fn set(&mut self, place: usize, value: impl Into<Number>) {
+        if let Some((_, slot)) = self.families.get_mut(place) {
+            *slot = Some(value.into());
+        }
+    }
+
+    /// Whether places that were given out are still good.
+    pub fn holds(&self, place: usize) -> bool {
+        place < self.families.len()
+    }
+
+    /// The values as lines, for tests.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> Vec<String> {
+        let told =
+            self.families.iter().filter_map(|(family, value)| Some((family.as_ref()?.name(), (*value)?)));
+        told.map(|(name, value)| match value {
+            Number::Unsigned(v) => format!("{name} {v}"),
+            other => format!("{name} {}", other.as_f64()),
+        })
+        .collect()
+    }
+
+    /// Tells all values.
+    pub fn emit(&self, out: &mut Page<'_, '_>) {
+        for (family, value) in &self.families {
+            if let (Some(family), Some(value)) = (family, value) {
+                out.value(family, *value);
+            }
+        }
+    }
 }
 
 /// A name made of what a metric name can have: runs of anything else, and the underscores around them, become one

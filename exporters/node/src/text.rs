@@ -30,6 +30,32 @@ pub fn signed(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
+/// An integer as Go's parser takes it when it guesses the base: `0x20`, `017`, `-1`.
+pub fn based(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let (base, digits) = match lower.as_str() {
+        d if d.starts_with("0x") => (16, d.get(2..)?),
+        d if d.starts_with("0b") => (2, d.get(2..)?),
+        d if d.starts_with("0o") => (8, d.get(2..)?),
+        d if d.starts_with('0') && d.len() > 1 => (8, d.get(1..)?),
+        d => (10, d),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let magnitude = i128::from(u64::from_str_radix(digits, base).ok()?);
+    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+}
+
+/// Hexadecimal digits without a prefix.
+pub fn hex(text: &str) -> Option<u64> {
+    if text.starts_with('+') { None } else { u64::from_str_radix(text, 16).ok() }
+}
+
 /// A double, `None` also for what overflows it.
 pub fn float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
@@ -88,6 +114,16 @@ mod tests {
         assert_eq!(number("1e999"), None, "overflow is an error there");
         assert_eq!(number("-Inf"), Some(Number::Float(f64::NEG_INFINITY)));
         assert_eq!(number(""), None);
+    }
+
+    #[test]
+    fn bases_are_guessed() {
+        assert_eq!(
+            ["0x20", "017", "0", "-0x1", "12", "0b11"].map(based),
+            [Some(32), Some(15), Some(0), Some(-1), Some(12), Some(3)]
+        );
+        assert_eq!(["", "0x", "0xhello", "-", "9223372036854775808", "0x-1", "1_000"].map(based), [None; 7]);
+        assert_eq!((hex("0000588a"), hex("+1"), hex("x")), (Some(0x588a), None, None));
     }
 
     #[test]

@@ -36,14 +36,22 @@ macro_rules! collectors {
 }
 
 collectors! {
+    arp,
+    conntrack,
     cpu,
     diskstats,
+    entropy,
+    filefd,
     loadavg,
     meminfo,
     netdev,
+    netstat,
     pressure,
+    sockstat,
+    softnet,
     stat,
     time,
+    udp_queues,
     uname,
     vmstat,
 }

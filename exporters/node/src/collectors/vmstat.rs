@@ -5,12 +5,10 @@
 //! oom_kill 0
 //! ```
 
-use std::collections::HashMap;
-
-use openmetrics::model::{Descriptor, MetricType, Number};
+use openmetrics::model::MetricType;
 
 use super::{NodeCollector, Setup, Spec};
-use crate::families;
+use crate::families::{self, Singles};
 use crate::flags::{Filter, Flag};
 use crate::host::{Error, Host, KeptFile};
 use crate::page::Page;
@@ -33,8 +31,7 @@ pub(super) static SPEC: Spec = Spec {
 struct Vmstat {
     file: KeptFile,
     filter: Filter,
-    families: HashMap<String, Option<Descriptor>>,
-    values: Vec<(String, Number)>,
+    values: Singles,
 }
 
 impl Vmstat {
@@ -42,15 +39,14 @@ impl Vmstat {
         Ok(Self {
             file: KeptFile::new(setup.host.proc("vmstat")),
             filter: Filter::including(setup.options, &FIELDS)?,
-            families: HashMap::new(),
-            values: Vec::new(),
+            values: Singles::default(),
         })
     }
 }
 
 impl NodeCollector for Vmstat {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
-        self.values.clear();
+        self.values.begin();
         let path = self.file.path().to_owned();
         for line in self.file.text()?.lines() {
             let Some([name, value]) = text::first_words(line) else {
@@ -64,21 +60,16 @@ impl NodeCollector for Vmstat {
                 host.note(Error::parse(&path, "a number", line));
                 continue;
             };
-            if !self.families.contains_key(name) {
+            let place = self.values.place(name, |name| {
                 let help = format!("Field {name} of /proc/vmstat.");
-                let family = families::named(&format!("node_vmstat_{name}"), MetricType::Unknown, help);
-                self.families.insert(name.to_owned(), family);
-            }
-            self.values.push((name.to_owned(), value));
+                families::named(&format!("node_vmstat_{name}"), MetricType::Unknown, help)
+            });
+            self.values.set(place, value);
         }
         Ok(())
     }
 
     fn emit(&self, out: &mut Page<'_, '_>) {
-        for (name, value) in &self.values {
-            if let Some(Some(family)) = self.families.get(name) {
-                out.value(family, *value);
-            }
-        }
+        self.values.emit(out);
     }
 }
