@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use openmetrics_exporter_toolkit::{Log, Web};
 
 use crate::collectors;
 use crate::flags::{Flag, Kind, Options};
@@ -25,7 +26,12 @@ const DRY_RUN: Flag =
 const OWN: [Flag; 6] = [PROCFS, SYSFS, ROOTFS, UDEV_DATA, DISABLE_DEFAULTS, DRY_RUN];
 
 /// What the command line asks for.
+#[derive(Debug)]
 pub struct Args {
+    /// How it is served.
+    pub web: Web,
+    /// How it logs.
+    pub log: Log,
     /// The flags of the collectors.
     pub options: Options,
     /// Where the host is.
@@ -73,7 +79,14 @@ fn interpret(matches: &ArgMatches) -> Args {
         udev: options.text(&UDEV_DATA).into(),
     };
     let dry_run = options.switch(&DRY_RUN);
-    Args { options, roots, enabled, dry_run }
+    Args {
+        web: Web::from_matches(matches),
+        log: Log::from_matches(matches),
+        options,
+        roots,
+        enabled,
+        dry_run,
+    }
 }
 
 fn set_switch(options: &mut Options, matches: &ArgMatches, name: &str) {
@@ -101,12 +114,14 @@ fn expand(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>, St
 }
 
 fn command() -> Command {
-    let mut command = Command::new("node-exporter")
+    let command = Command::new("node-exporter")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Tells Prometheus everything about this Linux host")
         .after_help(collector_table())
         .max_term_width(110)
-        .arg_required_else_help(false);
+        .disable_version_flag(true)
+        .arg(Arg::new("version").long("version").short('V').action(ArgAction::Version).help("Print version"));
+    let mut command = Log::add_flags(Web::add_flags(command, ":9100"));
     for flag in &OWN {
         command = add(command, flag, "Host");
     }

@@ -1,41 +1,58 @@
 //! The program `node-exporter`.
 
-use std::cell::RefCell;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use openmetrics::format::{Format, encode};
-use openmetrics::model::{Collected, Collector, Emitter};
+use openmetrics_exporter_toolkit::Exporter;
 use openmetrics_node_exporter::args;
-use openmetrics_node_exporter::scrape::{Node, Outcome, Selection};
+use openmetrics_node_exporter::scrape::{Metrics, Node, Selection};
+
+/// How long the host may take to be read when nobody waits but a person.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let args = args::parse();
-    match Node::new(&args.options, args.roots, &args.enabled) {
-        Ok(node) => dry_run(&node),
+    args.log.init();
+    let node = match Node::new(&args.options, args.roots, &args.enabled) {
+        Ok(node) => Arc::new(node),
         Err(wrong) => {
             for error in wrong {
                 eprintln!("error: {error}");
             }
-            ExitCode::from(2)
+            return ExitCode::from(2);
         }
+    };
+    if args.dry_run {
+        return dry_run(&node);
     }
+    let mut exporter = Exporter::new("node_exporter", env!("CARGO_PKG_VERSION"))
+        .about("Everything this Linux host can tell.")
+        .metrics(Metrics(Arc::clone(&node)));
+    for line in skipped(&node) {
+        exporter = exporter.note(line);
+    }
+    exporter.states(move || node.states()).run(&args.web)
+}
+
+/// What the collectors that are on cannot tell of this host, and why.
+fn skipped(node: &Node) -> Vec<String> {
+    let reading = node.read(&Selection::default(), Instant::now() + Duration::from_millis(500));
+    let silent = reading.outcomes().filter(|outcome| !outcome.problems.is_empty());
+    silent
+        .map(|outcome| format!("nothing or not all of {}: {}", outcome.name, outcome.problems.join("; ")))
+        .collect()
 }
 
 /// Reads the host once, prints the page, and says on the side how each collector fared.
 fn dry_run(node: &Node) -> ExitCode {
-    struct Once<'a>(&'a Node, RefCell<Vec<Outcome>>);
-    impl Collector for Once<'_> {
-        fn collect(&self, out: &mut Emitter<'_>) -> Collected {
-            *self.1.borrow_mut() = self.0.scrape(&Selection::default(), out);
-            Ok(())
-        }
-    }
-    let once = Once(node, RefCell::default());
+    let reading = node.read(&Selection::default(), Instant::now() + PATIENCE);
     let mut page = Vec::new();
-    let report = encode(&once, Format::TEXT_0_0_4, &mut page);
+    let report = encode(&reading, Format::TEXT_0_0_4, &mut page);
     let written = std::io::stdout().write_all(&page);
-    for outcome in once.1.into_inner() {
+    for outcome in reading.outcomes() {
         match outcome.problems.as_slice() {
             [] => eprintln!("{:20} ok", outcome.name),
             problems => problems.iter().for_each(|problem| eprintln!("{:20} {problem}", outcome.name)),

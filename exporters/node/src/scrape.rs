@@ -1,11 +1,14 @@
-//! One scrape: the chosen collectors read one after the other, then each tells what it found.
+//! One scrape: the chosen collectors read the host, those that hang are given up on, and the others tell what they
+//! found.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use openmetrics::http::{Ask, Source, Unavailable};
 use openmetrics::model::{Collected, Collector, Descriptor, Emitter, Labels};
+use openmetrics_exporter_toolkit::{CollectorState, Condition, State as Ended, Supervisor, Task};
 
 use crate::collectors::{self, NodeCollector, Setup, Spec};
 use crate::families::{counter, gauge};
@@ -19,35 +22,53 @@ static SUCCESS: Descriptor =
     gauge("node_scrape_collector_success", "Whether a collector could read all that it should.");
 static ERRORS: Descriptor = counter(
     "node_scrape_collector_errors_total",
-    "Lines, files and readings that a collector had to leave out.",
+    "Lines, files and readings that a collector had to leave out; only collectors that had any.",
 );
 
 /// The collectors that are on.
+#[derive(Debug)]
 pub struct Node {
     slots: Vec<Slot>,
+    supervisor: Supervisor,
 }
 
-/// A collector and how it fared.
+/// A collector, its reading half as a task, and how it fared.
+#[derive(Debug)]
 struct Slot {
     spec: &'static Spec,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    task: Arc<Task>,
     errors: AtomicU64,
+    last: Mutex<Option<Outcome>>,
 }
 
+/// What the reading half works on. It is locked while it reads; who finds it locked has given up on it.
 struct State {
     collector: Box<dyn NodeCollector>,
     host: Host,
+    /// Why the last reading ended early.
+    ended: Option<Error>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
 }
 
 /// How one collector fared in one scrape.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// The collector's name.
     pub name: &'static str,
-    /// How long its reading took.
+    /// How long its reading took, or takes by now.
     pub duration: Duration,
-    /// What it could not read; empty if all went well.
-    pub problems: Vec<Error>,
+    /// What it could not read, in words; empty if all went well.
+    pub problems: Vec<String>,
+    /// How many problems there were; not all are kept in words, and "the host has nothing of the sort" is none.
+    pub errors: u64,
+    /// Whether it has not come back yet. Then there is nothing to tell.
+    pub late: bool,
 }
 
 /// Which collectors a scrape asks.
@@ -68,14 +89,11 @@ impl Node {
         for spec in collectors::ALL.iter().filter(|spec| enabled.contains(&spec.name)) {
             let host = Host::new(Arc::clone(&roots));
             match (spec.build)(&Setup { options, host: &host, enabled }) {
-                Ok(collector) => {
-                    let state = Mutex::new(State { collector, host });
-                    slots.push(Slot { spec, state, errors: AtomicU64::new(0) });
-                }
+                Ok(collector) => slots.push(Slot::new(spec, collector, host)),
                 Err(error) => wrong.push(error),
             }
         }
-        if wrong.is_empty() { Ok(Self { slots }) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(Self { slots, supervisor: Supervisor::new() }) } else { Err(wrong) }
     }
 
     /// The names of the collectors that are on.
@@ -90,9 +108,6 @@ impl Node {
         collect: &[impl AsRef<str>],
         exclude: &[impl AsRef<str>],
     ) -> Result<Selection, String> {
-        if collect.is_empty() && exclude.is_empty() {
-            return Ok(Selection(None));
-        }
         if !collect.is_empty() && !exclude.is_empty() {
             return Err("collect[] and exclude[] cannot be combined in one request".to_owned());
         }
@@ -102,7 +117,7 @@ impl Node {
                 Some(name) => names.push(name),
                 None if collectors::ALL.iter().any(|spec| spec.name == wanted) => {
                     return Err(format!(
-                        "collect[]={wanted}: this collector is off; start with --collector.{wanted}"
+                        "collect[]={wanted}: this collector is off; --collector.{wanted} turns it on"
                     ));
                 }
                 None => return Err(format!("collect[]={wanted}: there is no such collector")),
@@ -111,64 +126,150 @@ impl Node {
         if !exclude.is_empty() {
             names.extend(self.names().filter(|name| !exclude.iter().any(|e| e.as_ref() == *name)));
         }
-        Ok(Selection(Some(names)))
+        // Whoever excludes all of them gets all, as from node_exporter.
+        Ok(Selection(Some(names).filter(|names| !names.is_empty())))
     }
 
-    /// Reads the host and tells all of it.
-    pub fn scrape(&self, selection: &Selection, out: &mut Emitter<'_>) -> Vec<Outcome> {
-        let mut page = Page::new(out);
-        let out = &mut page;
-        let chosen: Vec<&Slot> = self.slots.iter().filter(|slot| selection.has(slot.spec.name)).collect();
-        let outcomes: Vec<Outcome> = chosen.iter().map(|slot| slot.run(out)).collect();
-        let mut family = out.family(&DURATION);
-        for outcome in &outcomes {
-            family.point(Labels::new(&[("collector", outcome.name)]), outcome.duration.as_secs_f64());
-        }
-        let mut family = out.family(&SUCCESS);
-        for outcome in &outcomes {
-            family.point(Labels::new(&[("collector", outcome.name)]), outcome.problems.is_empty());
-        }
-        let mut family = out.family(&ERRORS);
-        for slot in &chosen {
-            let errors = slot.errors.load(Ordering::Relaxed);
-            if errors > 0 {
-                family.point(Labels::new(&[("collector", slot.spec.name)]), errors);
+    /// Reads the host until `deadline` at most, and keeps what was found for [`tell`](Reading::tell).
+    pub fn read(&self, selection: &Selection, deadline: Instant) -> Reading<'_> {
+        let slots: Vec<&Slot> = self.slots.iter().filter(|slot| selection.has(slot.spec.name)).collect();
+        let tasks: Vec<Arc<Task>> = slots.iter().map(|slot| Arc::clone(&slot.task)).collect();
+        let ends = self.supervisor.run(&tasks, deadline);
+        let outcomes = slots.iter().zip(ends).map(|(slot, end)| slot.outcome(end.duration, &end.state));
+        let told = outcomes.collect::<Vec<_>>().into_iter().zip(slots);
+        Reading { told: told.map(|(outcome, slot)| (slot, outcome)).collect() }
+    }
+
+    /// How the collectors fared last, and which are off.
+    pub fn states(&self) -> Vec<CollectorState> {
+        let state = |spec: &Spec| {
+            let Some(slot) = self.slots.iter().find(|slot| slot.spec.name == spec.name) else {
+                return (Condition::Off, None);
+            };
+            match &*lock(&slot.last) {
+                None => (Condition::Waiting, None),
+                Some(last) if last.late => (Condition::Late, Some(last.duration)),
+                Some(last) if last.problems.is_empty() => (Condition::Fine, Some(last.duration)),
+                Some(last) => (Condition::Failed(last.problems.join("; ")), Some(last.duration)),
             }
-        }
-        outcomes
+        };
+        let all = collectors::ALL.iter().map(|spec| (spec.name, state(spec)));
+        all.map(|(name, (condition, duration))| CollectorState { name: name.to_owned(), condition, duration })
+            .collect()
     }
 }
 
 impl Slot {
-    fn run(&self, out: &mut Page<'_, '_>) -> Outcome {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { collector, host } = &mut *state;
-        let begin = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| collector.update(host)))
-            .unwrap_or_else(|panic| Err(Error::other(format!("panicked: {}", reason(&*panic)))));
-        let duration = begin.elapsed();
-        let (mut problems, mut count) = host.take_problems();
-        if let Err(error) = result {
-            count += u64::from(!error.is_no_data());
-            problems.push(error);
+    fn new(spec: &'static Spec, collector: Box<dyn NodeCollector>, host: Host) -> Self {
+        let state = Arc::new(Mutex::new(State { collector, host, ended: None }));
+        let read = Arc::clone(&state);
+        let task = Task::new(spec.name, move || {
+            let State { collector, host, ended } = &mut *lock(&read);
+            *ended = None;
+            *ended = collector.update(host).err();
+            Ok(())
+        });
+        Self { spec, state, task, errors: AtomicU64::new(0), last: Mutex::new(None) }
+    }
+
+    /// What is to be said of a reading that ended like this.
+    fn outcome(&self, duration: Duration, end: &Ended) -> Outcome {
+        let late = *end == Ended::Late;
+        let (mut problems, mut errors) = (Vec::new(), 0);
+        if let Ended::Failed(why) = end {
+            (problems, errors) = (vec![why.clone()], 1);
         }
-        if catch_unwind(AssertUnwindSafe(|| collector.emit(out))).is_err() {
-            count += 1;
-            problems.push(Error::other("panicked while it told what it found"));
+        // A lock that is taken belongs to a reading that was given up on just now.
+        if let (false, Ok(mut state)) = (late, self.state.try_lock()) {
+            let (noted, count) = state.host.take_problems();
+            errors += count;
+            problems.extend(noted.iter().map(ToString::to_string));
+            if let Some(error) = state.ended.take() {
+                errors += u64::from(!error.is_no_data());
+                problems.push(error.to_string());
+            }
         }
-        self.errors.fetch_add(count, Ordering::Relaxed);
-        Outcome { name: self.spec.name, duration, problems }
+        if late {
+            (problems, errors) = (vec!["has not come back yet".to_owned()], 1);
+        }
+        self.errors.fetch_add(errors, Ordering::Relaxed);
+        let outcome = Outcome { name: self.spec.name, duration, problems, errors, late };
+        let before = lock(&self.last).replace(outcome.clone());
+        if before.is_none_or(|before| before.problems != outcome.problems) {
+            outcome.log();
+        }
+        outcome
     }
 }
 
-fn reason(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
+impl Outcome {
+    /// Says what is wrong once, when it changes, and not on every scrape.
+    fn log(&self) {
+        let collector = self.name;
+        match (self.problems.as_slice(), self.errors) {
+            ([], _) => tracing::debug!(collector, "fine"),
+            ([reason], 0) => tracing::debug!(collector, reason, "nothing to tell"),
+            (problems, errors) => {
+                tracing::warn!(collector, errors, reason = problems.join("; "), "not all could be read");
+            }
+        }
+    }
 }
 
-impl Collector for Node {
+/// What was read in one scrape.
+#[derive(Debug)]
+pub struct Reading<'n> {
+    told: Vec<(&'n Slot, Outcome)>,
+}
+
+impl Reading<'_> {
+    /// How each collector fared.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.told.iter().map(|(_, outcome)| outcome)
+    }
+}
+
+impl Collector for Reading<'_> {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
-        self.scrape(&Selection::default(), out);
+        let mut page = Page::new(out);
+        for (slot, outcome) in &self.told {
+            if let (false, Ok(state)) = (outcome.late, slot.state.try_lock()) {
+                state.collector.emit(&mut page);
+            }
+        }
+        let mut family = page.family(&DURATION);
+        for outcome in self.outcomes() {
+            family.point(Labels::new(&[("collector", outcome.name)]), outcome.duration.as_secs_f64());
+        }
+        let mut family = page.family(&SUCCESS);
+        for outcome in self.outcomes() {
+            family.point(Labels::new(&[("collector", outcome.name)]), outcome.problems.is_empty());
+        }
+        let mut family = page.family(&ERRORS);
+        for (slot, outcome) in &self.told {
+            let errors = slot.errors.load(Ordering::Relaxed);
+            if errors > 0 {
+                family.point(Labels::new(&[("collector", outcome.name)]), errors);
+            }
+        }
         Ok(())
     }
+}
+
+/// What `/metrics` tells.
+#[derive(Debug)]
+pub struct Metrics(pub Arc<Node>);
+
+impl Source for Metrics {
+    fn gather<'a>(&'a self, ask: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable> {
+        let collect: Vec<&str> = ask.values("collect[]").collect();
+        let exclude: Vec<&str> = ask.values("exclude[]").collect();
+        let selection = self.0.select(&collect, &exclude).map_err(Unavailable::bad_request)?;
+        Ok(Box::new(self.0.read(&selection, ask.deadline)))
+    }
+}
+
+/// A panic while a lock was held left nothing half done that the next reading does not begin anew.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

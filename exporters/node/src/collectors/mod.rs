@@ -42,6 +42,7 @@ collectors! {
     diskstats,
     entropy,
     filefd,
+    filesystem,
     loadavg,
     meminfo,
     netdev,
