@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use openmetrics::http::gate::Gate;
-use openmetrics::http::{Ask, Limits, Source, Unavailable, connection, listen};
+use openmetrics::http::{Ask, Limits, Source, Unavailable, connection, into_tokio, listen};
 use openmetrics::model::{Collected, Collector, Descriptor, Emitter, MetricName, MetricSet, MetricType};
 use openmetrics::process::{Build, Process};
 
@@ -139,7 +139,7 @@ impl Exporter {
         }
         let mut listeners = Vec::new();
         for address in &web.listen {
-            let listener = bind(address).and_then(tokio::net::TcpListener::from_std);
+            let listener = bind(address).and_then(into_tokio);
             let listener = listener.map_err(|error| StartError(explain(address, &error)))?;
             let bound = listener.local_addr().map_err(|error| StartError(explain(address, &error)))?;
             tracing::info!(address = %bound, "listening");

@@ -5,20 +5,18 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 /// Listens at `:9100` (every address, IPv6 and IPv4), `127.0.0.1:9100`, `[::1]:9100` or `name:9100`.
 pub(crate) fn bind(address: &str) -> io::Result<TcpListener> {
-    let listener = if let Some(port) = address.strip_prefix(':') {
+    if let Some(port) = address.strip_prefix(':') {
         let port: u16 = port.parse().map_err(|_| not_an_address(address))?;
         // A host without IPv6 refuses the first; on others it takes IPv4 as well.
         TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
-            .or_else(|first| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).map_err(|_| first))?
+            .or_else(|first| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).map_err(|_| first))
     } else {
         let addresses = address.to_socket_addrs().map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => not_an_address(address),
             _ => error,
         })?;
-        TcpListener::bind(addresses.collect::<Vec<SocketAddr>>().as_slice())?
-    };
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+        TcpListener::bind(addresses.collect::<Vec<SocketAddr>>().as_slice())
+    }
 }
 
 fn not_an_address(address: &str) -> io::Error {

@@ -27,10 +27,30 @@ const STALLS: Duration = Duration::from_secs(5);
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 64 << 10;
 
+/// A connection's transport. Open, for TLS and for transports that tokio does not have.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Makes closing a reset instead of an orderly end. The kernel would go on trying to deliver what a client that
+    /// takes nothing has not taken; and the client would never learn that it was cut.
+    fn reset_on_close(&self);
+}
+
+impl Stream for tokio::net::TcpStream {
+    fn reset_on_close(&self) {
+        // Where it fails, closing is just slower.
+        #[cfg(unix)]
+        let _ = rustix::net::sockopt::set_socket_linger(self, Some(Duration::ZERO));
+    }
+}
+
+#[cfg(unix)]
+impl Stream for tokio::net::UnixStream {
+    fn reset_on_close(&self) {}
+}
+
 /// Answers the requests that come over `io`, one after the other, within the limits of `slot`.
 pub async fn serve<Io, S>(mut io: Io, peer: Option<IpAddr>, service: &S, slot: &Slot)
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: Stream,
     S: Service + ?Sized,
 {
     let limits = slot.limits();
@@ -98,10 +118,7 @@ enum Next {
     Answer(Response),
 }
 
-async fn next_head<Io>(io: &mut Io, reader: &mut Reader, mut deadline: Instant, slot: &Slot) -> Next
-where
-    Io: AsyncRead + AsyncWrite + Unpin,
-{
+async fn next_head<Io: Stream>(io: &mut Io, reader: &mut Reader, mut deadline: Instant, slot: &Slot) -> Next {
     let limits = slot.limits();
     let mut quiet = reader.is_empty();
     let mut draining = false;
@@ -140,7 +157,7 @@ where
 }
 
 /// Tells a client for which there is no slot, and ends the connection.
-pub(crate) async fn turn_away<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io) {
+pub(crate) async fn turn_away<Io: Stream>(mut io: Io) {
     let mut response = overloaded("too many connections");
     response.headers_mut().insert(CONNECTION, CLOSE);
     let mut answer = encode_head(&response, SystemTime::now());
@@ -151,7 +168,7 @@ pub(crate) async fn turn_away<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io) {
 }
 
 /// Says that nothing more comes, and reads what the client has sent already.
-async fn linger<Io: AsyncRead + AsyncWrite + Unpin>(io: &mut Io) {
+async fn linger<Io: Stream>(io: &mut Io) {
     let rest = async {
         let mut left = LINGER_BYTES;
         let mut scratch = [0; 1 << 10];
@@ -168,10 +185,7 @@ async fn linger<Io: AsyncRead + AsyncWrite + Unpin>(io: &mut Io) {
 }
 
 /// Writes an answer within the limits on time. A client that takes nothing for a while may be cut for a newcomer.
-async fn write<Io>(io: &mut Io, response: Response, headless: bool, slot: &Slot) -> io::Result<()>
-where
-    Io: AsyncWrite + Unpin,
-{
+async fn write<Io: Stream>(io: &mut Io, response: Response, headless: bool, slot: &Slot) -> io::Result<()> {
     let limits = slot.limits();
     let end = Instant::now() + limits.write;
     let head = encode_head(&response, SystemTime::now());
@@ -195,13 +209,17 @@ where
             () = sleep_until(end.min(until)) => {
                 let now = Instant::now();
                 if now >= end || now >= progress + limits.write_stall {
+                    io.reset_on_close();
                     return Err(io::ErrorKind::TimedOut.into());
                 }
                 stalls = true;
                 slot.stalls();
                 continue;
             }
-            () = slot.cut(), if stalls => return Err(io::ErrorKind::ConnectionAborted.into()),
+            () = slot.cut(), if stalls => {
+                io.reset_on_close();
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
         };
         progress = Instant::now();
         if std::mem::take(&mut stalls) {

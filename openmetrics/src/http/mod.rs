@@ -44,7 +44,7 @@ pub use gather::{Ask, Gatherer, Parameters, Source, Unavailable};
 pub use handler::Handler;
 pub use limits::Limits;
 pub use scrape::{Page, Plan, Scrape, render, respond};
-pub use server::{Accept, Serving, listen, serve, serve_collector, serve_with};
+pub use server::{Accept, Serving, into_tokio, listen, serve, serve_collector, serve_with};
 
 /// A request as services see it: without a body, and with the address of who made it.
 #[derive(Debug)]

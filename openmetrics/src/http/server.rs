@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
-use super::connection;
+use super::connection::{self, Stream};
 use super::gate::{Gate, Slot};
 use super::handler::Handler;
 use super::reply;
@@ -20,7 +19,7 @@ use super::{Limits, Request, Response, Service, Source};
 /// Where connections come from. Open, for transports that tokio does not have.
 pub trait Accept: Send {
     /// One connection.
-    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Io: Stream + 'static;
 
     /// The next connection, and the address of who makes it.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Option<IpAddr>)>> + Send;
@@ -58,6 +57,18 @@ impl Accept for tokio::net::UnixListener {
     async fn accept(&mut self) -> io::Result<(Self::Io, Option<IpAddr>)> {
         tokio::net::UnixListener::accept(self).await.map(|(io, _)| (io, None))
     }
+}
+
+/// How many connections the kernel holds ready for us. The standard library's 128 are full within milliseconds of a
+/// crowd, and who comes then is heard a second later, when its kernel tries again.
+const BACKLOG: i32 = 1024;
+
+/// Hands a listener to the event loop that this is called in.
+pub fn into_tokio(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    #[cfg(unix)]
+    rustix::net::listen(&listener, BACKLOG)?;
+    tokio::net::TcpListener::from_std(listener)
 }
 
 /// How many clients at a time are told that there is no room; the rest is just closed.
@@ -156,7 +167,6 @@ pub fn serve(address: impl ToSocketAddrs) -> io::Result<Serving> {
 /// The same as [`serve_collector`] with limits of one's own.
 pub fn serve_with(address: impl ToSocketAddrs, source: impl Source, limits: Limits) -> io::Result<Serving> {
     let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -168,7 +178,7 @@ pub fn serve_with(address: impl ToSocketAddrs, source: impl Source, limits: Limi
     let of_thread = gate.clone();
     let thread = std::thread::Builder::new().name("openmetrics-http".into()).spawn(move || {
         runtime.block_on(async {
-            match tokio::net::TcpListener::from_std(listener) {
+            match into_tokio(listener) {
                 Ok(listener) => run(listener, of_thread, service).await,
                 Err(error) => tracing::error!(%error, "the metrics endpoint could not start"),
             }
