@@ -35,11 +35,30 @@ impl Position {
 
 #[derive(Debug)]
 pub(crate) enum Kind {
-    Name { what: &'static str, name: String, rule: &'static str },
-    DuplicateLabel { name: String },
-    Unit { unit: String },
-    Schema { schema: i32 },
-    Protobuf { rule: &'static str, offset: u64, message: String },
+    Name {
+        what: &'static str,
+        name: String,
+        rule: &'static str,
+    },
+    DuplicateLabel {
+        name: String,
+    },
+    Unit {
+        unit: String,
+    },
+    Schema {
+        schema: i32,
+    },
+    /// A registration that would break the page; the message is complete.
+    Refused {
+        rule: &'static str,
+        message: String,
+    },
+    Protobuf {
+        rule: &'static str,
+        offset: u64,
+        message: String,
+    },
 }
 
 impl Error {
@@ -50,7 +69,7 @@ impl Error {
     /// The id of the rule that was broken.
     pub fn rule(&self) -> Option<&'static str> {
         Some(match &*self.0 {
-            Kind::Name { rule, .. } | Kind::Protobuf { rule, .. } => rule,
+            Kind::Name { rule, .. } | Kind::Protobuf { rule, .. } | Kind::Refused { rule, .. } => rule,
             Kind::DuplicateLabel { .. } => "OM1-LAB-02",
             Kind::Unit { .. } => "OM1-SYN-11",
             Kind::Schema { .. } => "NH-01",
@@ -79,6 +98,7 @@ impl fmt::Display for Error {
                 write!(f, "schema {schema} of a native histogram is neither in -4..=8 nor -53")?;
             }
             Kind::Protobuf { offset, message, .. } => write!(f, "byte {offset}: {message}")?,
+            Kind::Refused { message, .. } => f.write_str(message)?,
         }
         self.rule().map_or(Ok(()), |rule| write!(f, " [{rule}]"))
     }

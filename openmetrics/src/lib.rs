@@ -4,9 +4,11 @@ mod error;
 pub mod format;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod instrument;
 pub mod model;
 #[cfg(feature = "process")]
 pub mod process;
+pub mod registry;
 
 pub use error::{Error, Position};
 #[cfg(feature = "http")]

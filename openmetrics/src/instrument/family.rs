@@ -1,0 +1,657 @@
+//! Families: one metric for each label set.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use foldhash::fast::RandomState;
+
+use super::labels::{LabelSet, LabelWriter, values};
+use super::slot::{Entry, KEY_WORDS, Slot};
+use super::table::{Segments, Table};
+use super::{Cell, Instrument, Metric, Options};
+use crate::error::{Error, Kind};
+use crate::model::{self, FamilyEmitter, Labels, MetricType, Timestamp};
+
+/// A metric for each label set: `requests.with(Request { method, path }).inc()`.
+///
+/// Clones are the same family. A metric begins when its labels are first used, and stays until it is removed.
+///
+/// Three ways to a metric, from the quickest to write to the quickest to run:
+///
+/// * [`with`](Family::with) finds it each time: no allocation, and no lock for labels that were used before;
+/// * [`handle`](Family::handle) gives a handle to keep, which costs what an unlabelled metric costs;
+/// * labels that are all enums are found without hashing, by [`LabelValue::CARDINALITY`](super::LabelValue::CARDINALITY).
+///
+/// A handle to a removed metric goes on working; what it counts is not shown any more.
+///
+/// ```
+/// use openmetrics::instrument::{Counter, Family};
+/// use openmetrics::registry::Registry;
+///
+/// let registry = Registry::new();
+/// let requests: Family<[&str; 2], Counter> =
+///     registry.metric("app_requests", "Requests served.").labels(["method", "path"]).register()?;
+/// requests.with(["GET", "/"]).inc();
+///
+/// let path = String::from("/upload");
+/// let uploads = requests.handle(["PUT", &path]);
+/// uploads.inc_by(2);
+/// assert_eq!(requests.with(["PUT", &path]).get(), 2);
+/// # Ok::<(), openmetrics::Error>(())
+/// ```
+pub struct Family<L, M: Metric> {
+    inner: Arc<Inner<M>>,
+    labels: PhantomData<fn(L)>,
+}
+
+impl<L, M: Metric> Clone for Family<L, M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), labels: PhantomData }
+    }
+}
+
+impl<L, M: Metric> fmt::Debug for Family<L, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family").field("labels", &self.inner.names).field("len", &self.len()).finish()
+    }
+}
+
+impl<L: LabelSet, M: Metric> Family<L, M> {
+    /// The metric with these labels, made if it is not there.
+    #[inline]
+    pub fn with<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> Borrowed<'_, M> {
+        self.inner.with(&labels)
+    }
+
+    /// A handle to the metric with these labels, to keep and to clone.
+    pub fn handle<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> M {
+        self.inner.with(&labels).to_handle()
+    }
+
+    /// A handle to the metric with these labels, if it is there.
+    pub fn get<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> Option<M> {
+        let key = Key::new(&self.inner, &labels);
+        let _state = self.inner.lock();
+        Some(self.inner.find(&key)?.to_handle())
+    }
+
+    /// Removes the metric with these labels; `false` if there was none.
+    pub fn remove<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> bool {
+        let key = Key::new(&self.inner, &labels);
+        let mut state = self.inner.lock();
+        let Some(at) = self.inner.find(&key).map(|found| found.at) else { return false };
+        self.inner.remove(&mut state, at);
+        true
+    }
+
+    /// Removes the metrics whose labels `is_unwanted` accepts, and says how many.
+    ///
+    /// ```
+    /// # use openmetrics::{instrument::{Counter, Family}, registry::Registry};
+    /// # let registry = Registry::new();
+    /// # let requests: Family<[&str; 1], Counter> = registry.metric("a", "").labels(["tenant"]).register()?;
+    /// # requests.with(["t1"]).inc();
+    /// let removed = requests.remove_matching(|labels| labels.get("tenant").as_deref() == Some("t1"));
+    /// assert_eq!(removed, 1);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    pub fn remove_matching(&self, mut is_unwanted: impl FnMut(&Labels<'_>) -> bool) -> usize {
+        let mut removed = 0;
+        let mut page = PageCopy::<M>::default();
+        for number in 0.. {
+            // `is_unwanted` may use this family, so it is called without the lock.
+            if !self.inner.copy_page(number, u64::MAX, &mut page) {
+                break;
+            }
+            let unwanted: Vec<_> = page
+                .series()
+                .filter(|(_, text)| is_unwanted(&labels_of(text)))
+                .map(|(series, _)| (series.at, series.birth))
+                .collect();
+            if unwanted.is_empty() {
+                continue;
+            }
+            let mut state = self.inner.lock();
+            for (at, birth) in unwanted {
+                if state.birth(at) == Some(birth) {
+                    self.inner.remove(&mut state, at);
+                    removed += 1;
+                }
+            }
+        }
+        removed
+    }
+}
+
+impl<L, M: Metric> Family<L, M> {
+    /// Removes all metrics.
+    pub fn clear(&self) {
+        let mut state = self.inner.lock();
+        for at in 0..state.used {
+            if state.birth(at).is_some() {
+                self.inner.remove(&mut state, at);
+            }
+        }
+    }
+
+    /// How many metrics there are.
+    pub fn len(&self) -> usize {
+        self.inner.lock().len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
+    const TYPE: MetricType = M::TYPE;
+
+    fn label_names(options: &Options) -> Result<Vec<model::LabelName>, Error> {
+        let names = if L::NAMES.is_empty() {
+            options.label_names()?
+        } else {
+            L::NAMES.iter().map(|&name| model::LabelName::new(name)).collect::<Result<_, _>>()?
+        };
+        if names.len() == L::ARITY {
+            return Ok(names);
+        }
+        let (given, arity) = (names.len(), L::ARITY);
+        Err(Error::new(Kind::Refused {
+            rule: "OM1-LAB-02",
+            message: format!("{given} label names are given for {arity} label values"),
+        }))
+    }
+
+    fn create(options: &Options, constant: &model::LabelSet) -> Result<Self, Error> {
+        let names = Self::label_names(options)?;
+        let mut consts = String::new();
+        model::render(&Labels::from(constant), &mut consts);
+        let dense = L::CARDINALITY.filter(|&n| n <= DENSE_MAX);
+        let inner = Inner {
+            names: names.into(),
+            consts,
+            shape: M::Cell::shape(options)?,
+            hasher: RandomState::default(),
+            table: Table::new(),
+            dense: dense.map(|n| (0..n).map(|_| AtomicU32::new(0)).collect()).unwrap_or_default(),
+            entries: Segments::new(),
+            spill: Segments::new(),
+            lost: OnceLock::new(),
+            removable: AtomicBool::new(false),
+            state: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner), labels: PhantomData })
+    }
+
+    fn emit(&self, out: &mut FamilyEmitter<'_>, _: &Labels<'_>) {
+        let latest = self.inner.lock().births;
+        let mut page = PageCopy::<M>::default();
+        for number in 0.. {
+            if !self.inner.copy_page(number, latest, &mut page) {
+                break;
+            }
+            for (series, text) in page.series() {
+                M::Cell::emit(&series.reading, series.start, &labels_of(text), out);
+            }
+        }
+    }
+}
+
+/// Label sets of at most this many kinds have an array instead of a hash table.
+const DENSE_MAX: usize = 4096;
+
+/// At most this many metrics in a family: what the table and the segments hold.
+const SERIES_MAX: u32 = 1 << 27;
+
+/// A family's metric, found and not counted: borrow it for a moment, or make a handle of it.
+///
+/// It dereferences to the metric's cell, which has the same methods as the handle. Keeping it keeps the memory of a
+/// removed metric from being used again, nothing else.
+pub struct Borrowed<'a, M: Metric> {
+    entries: &'a Arc<[Entry<M::Cell>]>,
+    within: usize,
+    at: u32,
+    /// Whether it counts in the entry's state.
+    counted: bool,
+}
+
+impl<M: Metric> Borrowed<'_, M> {
+    #[inline]
+    fn entry(&self) -> &Entry<M::Cell> {
+        &self.entries[self.within] // within from the beginning, and a slice does not shrink
+    }
+
+    /// A handle to keep.
+    pub fn to_handle(&self) -> M {
+        self.entry().hold_again();
+        M::from_slot(Slot::held(Arc::clone(self.entries), self.within as u32))
+    }
+}
+
+impl<M: Metric> Deref for Borrowed<'_, M> {
+    type Target = M::Cell;
+    #[inline]
+    fn deref(&self) -> &M::Cell {
+        &self.entry().cell
+    }
+}
+
+impl<M: Metric> Drop for Borrowed<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.counted {
+            self.entry().release();
+        }
+    }
+}
+
+impl<M: Metric> fmt::Debug for Borrowed<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Borrowed").finish_non_exhaustive()
+    }
+}
+
+/// What a lookup looks for. It stays on the stack of the lookup, so its size costs nothing.
+#[allow(clippy::large_enum_variant)]
+enum Key {
+    /// The ordinal of a label set that the array has room for.
+    Dense(u32),
+    Hashed(u64, LabelWriter),
+}
+
+impl Key {
+    #[inline]
+    fn new<M: Metric>(inner: &Inner<M>, labels: &impl LabelSet) -> Self {
+        if !inner.dense.is_empty() {
+            let ordinal = labels.ordinal();
+            if ordinal < inner.dense.len() {
+                return Self::Dense(ordinal as u32);
+            }
+        }
+        let mut to = LabelWriter::new();
+        labels.write(&mut to);
+        Self::Hashed(inner.hasher.hash_one(to.bytes()), to)
+    }
+}
+
+/// Stands for the length of the key where the key is an ordinal.
+const IS_ORDINAL: u32 = u32::MAX;
+
+/// # Who does what
+///
+/// Lookups read `dense`, `table`, `entries` and `spill` without a lock; everybody who changes them holds `state`.
+/// Until the first removal a lookup takes what it finds as it is: no entry that was there before is ever given to
+/// another series ([`State::reusable_from`]). After it, lookups count themselves in to the entry and then compare
+/// ([`Entry`]). They cannot miss the change: `removable` is set before any entry that may be reused is published, with
+/// `Release` and under the lock, and read after the place of the entry, with `Acquire`.
+struct Inner<M: Metric> {
+    names: Box<[model::LabelName]>,
+    /// The constant labels, rendered.
+    consts: String,
+    shape: <M::Cell as Cell>::Shape,
+    hasher: RandomState,
+    table: Table,
+    /// Place plus one for each ordinal, where label sets have one.
+    dense: Box<[AtomicU32]>,
+    entries: Segments<Arc<[Entry<M::Cell>]>>,
+    /// Ends of long keys.
+    spill: Segments<Box<[AtomicU64]>>,
+    /// What is counted where there is no room any more.
+    lost: OnceLock<Arc<[Entry<M::Cell>]>>,
+    removable: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Entries that were ever given to a series.
+    used: u32,
+    /// Metrics there are now.
+    len: usize,
+    /// Counts series up, from 1: two series at one place differ in it.
+    births: u64,
+    /// Dead entries, which are free once nobody holds them.
+    dead: VecDeque<u32>,
+    /// Entries before this one are never given to another series.
+    reusable_from: u32,
+    /// Words of the spill area that are given out.
+    spilled: u32,
+    pages: Vec<Page>,
+}
+
+/// How many neighbouring entries share a page: what a scrape copies in one go.
+const PAGE: u32 = 64;
+
+/// The rendered labels of [`PAGE`] neighbouring entries, one after the other.
+#[derive(Default)]
+struct Page {
+    text: String,
+    places: Vec<Place>,
+    /// Bytes of `text` that belong to nobody.
+    garbage: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Place {
+    from: u32,
+    len: u32,
+    /// 0 if there is no series here.
+    birth: u64,
+}
+
+impl Place {
+    fn text<'a>(&self, page: &'a str) -> &'a str {
+        let from = self.from as usize;
+        page.get(from..from + self.len as usize).unwrap_or_default()
+    }
+}
+
+impl Page {
+    fn set(&mut self, within: usize, text: &str, birth: u64) {
+        if self.places.len() <= within {
+            self.places.resize(within + 1, Place::default());
+        }
+        self.places[within] = Place { from: self.text.len() as u32, len: text.len() as u32, birth };
+        self.text.push_str(text);
+        if self.places.len() == PAGE as usize {
+            self.text.shrink_to_fit();
+        }
+    }
+
+    fn unset(&mut self, within: usize) {
+        let Some(place) = self.places.get_mut(within) else { return };
+        self.garbage += place.len as usize;
+        *place = Place::default();
+        if self.garbage > self.text.len() / 2 {
+            let mut text = String::with_capacity(self.text.len() - self.garbage);
+            for place in &mut self.places {
+                let from = text.len() as u32;
+                text.push_str(place.text(&self.text));
+                place.from = from;
+            }
+            (self.text, self.garbage) = (text, 0);
+        }
+    }
+}
+
+impl State {
+    /// When the series at this place began, counted in series; `None` if there is none.
+    fn birth(&self, at: u32) -> Option<u64> {
+        let page = self.pages.get((at / PAGE) as usize)?;
+        page.places.get((at % PAGE) as usize).map(|place| place.birth).filter(|&birth| birth != 0)
+    }
+}
+
+/// What one page was at one moment; reused from page to page.
+struct PageCopy<M: Metric> {
+    text: String,
+    series: Vec<Series<M>>,
+    len: usize,
+}
+
+struct Series<M: Metric> {
+    at: u32,
+    birth: u64,
+    place: Place,
+    start: Option<Timestamp>,
+    reading: <M::Cell as Cell>::Reading,
+}
+
+impl<M: Metric> Default for PageCopy<M> {
+    fn default() -> Self {
+        Self { text: String::new(), series: Vec::new(), len: 0 }
+    }
+}
+
+impl<M: Metric> PageCopy<M> {
+    fn series(&self) -> impl Iterator<Item = (&Series<M>, &str)> {
+        self.series.iter().take(self.len).map(|series| (series, series.place.text(&self.text)))
+    }
+}
+
+fn labels_of(text: &str) -> Labels<'_> {
+    Labels::rendered(text, &[])
+}
+
+impl<M: Metric> Inner<M> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing here panics half way; and whatever happened, counting goes on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    fn with(&self, labels: &impl LabelSet) -> Borrowed<'_, M> {
+        let key = Key::new(self, labels);
+        match self.find(&key) {
+            Some(found) => found,
+            None => self.make(&key, labels),
+        }
+    }
+
+    #[inline]
+    fn borrow(&self, at: u32) -> Option<Borrowed<'_, M>> {
+        let (entries, within) = self.entries.get(at)?;
+        // Checked once here, so that the entry can be taken without a doubt afterwards.
+        (within < entries.len()).then_some(Borrowed { entries, within, at, counted: false })
+    }
+
+    /// The metric with this key. Without the lock it may miss one that is there.
+    #[inline]
+    fn find(&self, key: &Key) -> Option<Borrowed<'_, M>> {
+        match key {
+            Key::Dense(ordinal) => {
+                let at = self.dense.get(*ordinal as usize)?.load(Ordering::Acquire).checked_sub(1)?;
+                self.confirm(at, |entry| {
+                    entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL
+                        && entry.key[0].load(Ordering::Relaxed) == u64::from(*ordinal)
+                })
+            }
+            Key::Hashed(hash, written) => {
+                let len = written.bytes().len() as u32;
+                self.table.find(*hash, |at| {
+                    self.confirm(at, |entry| {
+                        entry.key_len.load(Ordering::Relaxed) == len
+                            && written.words().zip(self.key_words(entry)).all(|(a, b)| a == b)
+                    })
+                })
+            }
+        }
+    }
+
+    /// The metric at a place if it is the one, see [`Inner`].
+    #[inline]
+    fn confirm(&self, at: u32, is_it: impl FnOnce(&Entry<M::Cell>) -> bool) -> Option<Borrowed<'_, M>> {
+        let mut found = self.borrow(at)?;
+        if self.removable.load(Ordering::Acquire) {
+            found.counted = found.entry().hold();
+            if !found.counted {
+                return None;
+            }
+        }
+        is_it(found.entry()).then_some(found)
+    }
+
+    /// The words of an entry's key, and after them whatever stands there.
+    #[inline]
+    fn key_words<'a>(&'a self, entry: &'a Entry<M::Cell>) -> impl Iterator<Item = u64> + 'a {
+        let here = entry.key.iter().map(|word| word.load(Ordering::Relaxed));
+        let from = entry.spill.load(Ordering::Relaxed);
+        here.chain((from..).map_while(|at| {
+            let (words, within) = self.spill.get(at)?;
+            Some(words.get(within)?.load(Ordering::Relaxed))
+        }))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self, key: &Key, labels: &impl LabelSet) -> Borrowed<'_, M> {
+        let text = self.render(labels);
+        let mut state = self.lock();
+        if let Some(found) = self.find(key).or_else(|| self.insert(&mut state, key, &text)) {
+            return found;
+        }
+        let lost = || [Entry::dead(M::Cell::new(&self.shape))].into();
+        Borrowed { entries: self.lost.get_or_init(lost), within: 0, at: u32::MAX, counted: false }
+    }
+
+    /// A metric for labels that have none; `None` if there is no room for more.
+    fn insert(&self, state: &mut State, key: &Key, text: &str) -> Option<Borrowed<'_, M>> {
+        let at = self.vacancy(state)?;
+        let mut made = self.borrow(at)?;
+        let entry = made.entry();
+        match key {
+            Key::Dense(ordinal) => {
+                entry.key_len.store(IS_ORDINAL, Ordering::Relaxed);
+                entry.key[0].store(u64::from(*ordinal), Ordering::Relaxed);
+            }
+            Key::Hashed(_, written) => self.write_key(state, entry, written)?,
+        }
+        entry.cell.clear();
+        entry.start_now();
+        entry.revive();
+        if self.removable.load(Ordering::Relaxed) {
+            made.counted = made.entry().hold();
+        }
+        state.len += 1;
+        state.births += 1;
+        let (page, within) = ((at / PAGE) as usize, (at % PAGE) as usize);
+        if state.pages.len() <= page {
+            state.pages.resize_with(page + 1, Page::default);
+        }
+        let birth = state.births;
+        state.pages[page].set(within, text, birth);
+        match key {
+            Key::Dense(ordinal) => self.dense[*ordinal as usize].store(at + 1, Ordering::Release),
+            Key::Hashed(hash, _) => {
+                self.table.insert(*hash, at, state.len);
+            }
+        }
+        Some(made)
+    }
+
+    /// An entry that nobody has.
+    fn vacancy(&self, state: &mut State) -> Option<u32> {
+        let is_free = |at: u32| self.borrow(at).is_some_and(|found| found.entry().is_free());
+        // Those removed first are free first. A few are enough to look at, unless there is no other room.
+        let looks = if state.used < SERIES_MAX { 8 } else { state.dead.len() };
+        for _ in 0..looks.min(state.dead.len()) {
+            let at = state.dead.pop_front()?;
+            if is_free(at) {
+                return Some(at);
+            }
+            state.dead.push_back(at);
+        }
+        if state.used >= SERIES_MAX {
+            return None;
+        }
+        let at = state.used;
+        self.entries
+            .get_or_make(at, |len| (0..len).map(|_| Entry::dead(M::Cell::new(&self.shape))).collect())?;
+        state.used += 1;
+        Some(at)
+    }
+
+    fn write_key(&self, state: &mut State, entry: &Entry<M::Cell>, written: &LabelWriter) -> Option<()> {
+        let len = written.bytes().len();
+        let beyond = len.div_ceil(8).saturating_sub(KEY_WORDS) as u32;
+        let capacity = entry.spill_capacity.load(Ordering::Relaxed);
+        if beyond > capacity {
+            // Twice as much each time, so what long keys leave behind is less than what they have.
+            let capacity = beyond.max(capacity.saturating_mul(2));
+            entry.spill.store(state.spilled, Ordering::Relaxed);
+            entry.spill_capacity.store(capacity, Ordering::Relaxed);
+            state.spilled = state.spilled.checked_add(capacity)?;
+        }
+        let from = entry.spill.load(Ordering::Relaxed);
+        for (n, word) in written.words().enumerate() {
+            if let Some(here) = entry.key.get(n) {
+                here.store(word, Ordering::Relaxed);
+                continue;
+            }
+            let at = from + (n - KEY_WORDS) as u32;
+            let make = |len| (0..len).map(|_| AtomicU64::new(0)).collect();
+            let (words, within) = self.spill.get_or_make(at, make)?;
+            words.get(within)?.store(word, Ordering::Relaxed);
+        }
+        entry.key_len.store(len as u32, Ordering::Relaxed);
+        Some(())
+    }
+
+    fn render(&self, labels: &impl LabelSet) -> String {
+        let mut written = LabelWriter::new();
+        labels.write(&mut written);
+        let pairs: Vec<_> =
+            self.names.iter().map(model::LabelName::as_str).zip(values(written.bytes())).collect();
+        let mut text = self.consts.clone();
+        model::render(&Labels::new(&pairs), &mut text);
+        text
+    }
+
+    /// Takes the metric at a place out.
+    fn remove(&self, state: &mut State, at: u32) {
+        if !self.removable.swap(true, Ordering::Release) {
+            state.reusable_from = state.used;
+        }
+        let Some(found) = self.borrow(at) else { return };
+        let entry = found.entry();
+        if entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL {
+            let ordinal = entry.key[0].load(Ordering::Relaxed) as usize;
+            if let Some(place) = self.dense.get(ordinal) {
+                place.store(0, Ordering::Release);
+            }
+        } else {
+            let len = entry.key_len.load(Ordering::Relaxed) as usize;
+            let key: Vec<u8> =
+                self.key_words(entry).take(len.div_ceil(8)).flat_map(u64::to_le_bytes).take(len).collect();
+            self.table.remove(self.hasher.hash_one(&*key), at);
+        }
+        entry.bury();
+        state.len -= 1;
+        if let Some(page) = state.pages.get_mut((at / PAGE) as usize) {
+            page.unset((at % PAGE) as usize);
+        }
+        if at >= state.reusable_from {
+            state.dead.push_back(at);
+        }
+    }
+
+    /// Copies a page and what its metrics say now, without those born after `latest`; `false` after the last page.
+    ///
+    /// Series are told apart by birth: one that was removed and made anew while a scrape goes on is not shown twice.
+    fn copy_page(&self, number: u32, latest: u64, to: &mut PageCopy<M>) -> bool {
+        to.text.clear();
+        to.len = 0;
+        let state = self.lock();
+        let Some(page) = state.pages.get(number as usize) else { return false };
+        to.text.push_str(&page.text);
+        for (within, place) in
+            page.places.iter().enumerate().filter(|(_, p)| p.birth != 0 && p.birth <= latest)
+        {
+            let at = number * PAGE + within as u32;
+            let Some(found) = self.borrow(at) else { continue };
+            let entry = found.entry();
+            if to.series.len() == to.len {
+                to.series.push(Series {
+                    at,
+                    birth: 0,
+                    place: *place,
+                    start: None,
+                    reading: Default::default(),
+                });
+            }
+            let series = &mut to.series[to.len];
+            (series.at, series.birth, series.place) = (at, place.birth, *place);
+            series.start = entry.start();
+            entry.cell.read(&mut series.reading);
+            to.len += 1;
+        }
+        true
+    }
+}

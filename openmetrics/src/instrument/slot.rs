@@ -1,0 +1,143 @@
+//! Where metrics live: slots that handles point to, reused when a series is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::model::Timestamp;
+
+/// Set in [`Entry::state`] while the entry belongs to no series.
+const DEAD: u32 = 1 << 31;
+
+/// How many words of a key stand beside the metric; the rest is in the family's spill area.
+pub(crate) const KEY_WORDS: usize = 5;
+
+/// One metric, and what a family's lookup reads: in one place, so that a lookup misses the cache once for all of it.
+///
+/// # Who may use an entry
+///
+/// Memory of entries lives as long as anything points at it. What the state guards is *reuse* for another series:
+/// a handle counts in the state's low bits; the entry of a removed series is marked dead and waits until nobody counts.
+/// Only then, under the family's lock, is it given to another series: first everything is written, last the mark
+/// is taken off with `Release`. Whoever counts himself in with `Acquire` and sees no mark therefore sees the key of
+/// the series that the entry belongs to, and it keeps belonging to it until he counts himself out.
+pub(crate) struct Entry<C> {
+    pub(crate) cell: C,
+    /// Since when it counts, in nanoseconds since the epoch.
+    start: AtomicU64,
+    /// [`DEAD`] and the number of handles.
+    state: AtomicU32,
+    /// Bytes of the key.
+    pub(crate) key_len: AtomicU32,
+    /// Where in the spill area the rest of the key stands, in words.
+    pub(crate) spill: AtomicU32,
+    pub(crate) spill_capacity: AtomicU32,
+    pub(crate) key: [AtomicU64; KEY_WORDS],
+}
+
+impl<C> Entry<C> {
+    /// An entry that no series has yet.
+    pub(crate) fn dead(cell: C) -> Self {
+        Self {
+            cell,
+            start: AtomicU64::new(0),
+            state: AtomicU32::new(DEAD),
+            key_len: AtomicU32::new(0),
+            spill: AtomicU32::new(0),
+            spill_capacity: AtomicU32::new(0),
+            key: [const { AtomicU64::new(0) }; KEY_WORDS],
+        }
+    }
+
+    /// Counts the caller in; `false`, and not counted, if the entry belongs to no series.
+    #[inline]
+    pub(crate) fn hold(&self) -> bool {
+        if self.state.fetch_add(1, Ordering::Acquire) & DEAD == 0 {
+            return true;
+        }
+        self.release();
+        false
+    }
+
+    /// Counts the caller in once more: he is counted already, or the entry is one that is never reused.
+    #[inline]
+    pub(crate) fn hold_again(&self) {
+        self.state.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the caller out.
+    #[inline]
+    pub(crate) fn release(&self) {
+        self.state.fetch_sub(1, Ordering::Release);
+    }
+
+    /// The series is gone. Under the family's lock.
+    pub(crate) fn bury(&self) {
+        self.state.fetch_or(DEAD, Ordering::AcqRel);
+    }
+
+    /// Whether nobody can reach the metric any more: dead and no handles. A lookup that races may still count
+    /// itself in for a moment, but touches nothing before it has seen the mark. Under the family's lock.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state.load(Ordering::Acquire) == DEAD
+    }
+
+    /// Gives the entry to a series, after everything else of it was written. Under the family's lock.
+    pub(crate) fn revive(&self) {
+        self.state.fetch_and(!DEAD, Ordering::AcqRel);
+    }
+
+    pub(crate) fn start(&self) -> Option<Timestamp> {
+        let nanos = self.start.load(Ordering::Relaxed);
+        Timestamp::new((nanos / NANOS) as i64, (nanos % NANOS) as u32)
+    }
+
+    pub(crate) fn start_now(&self) {
+        let now = Timestamp::now();
+        let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+        let nanos = seconds.saturating_mul(NANOS).saturating_add(u64::from(now.subsec_nanos()));
+        self.start.store(nanos, Ordering::Relaxed);
+    }
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+/// A counted reference to one metric. What [`Counter`](super::Counter) and its like are made of.
+pub struct Slot<C> {
+    entries: Arc<[Entry<C>]>,
+    at: u32,
+}
+
+impl<C> Slot<C> {
+    /// A metric of its own, in no family.
+    pub(crate) fn alone(cell: C) -> Self {
+        let entry = Entry::dead(cell);
+        entry.start_now();
+        entry.revive();
+        entry.hold();
+        Self { entries: Arc::new([entry]), at: 0 }
+    }
+
+    /// A reference to an entry that the caller has counted himself in to, which is handed over.
+    pub(crate) fn held(entries: Arc<[Entry<C>]>, at: u32) -> Self {
+        Self { entries, at }
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self) -> &Entry<C> {
+        &self.entries[self.at as usize] // `at` is within from the beginning, and a slice does not shrink
+    }
+}
+
+impl<C> Clone for Slot<C> {
+    fn clone(&self) -> Self {
+        // The caller is counted, so a dead entry stays his, too: its writes go nowhere, which is right.
+        self.entry().hold_again();
+        Self { entries: Arc::clone(&self.entries), at: self.at }
+    }
+}
+
+impl<C> Drop for Slot<C> {
+    fn drop(&mut self) {
+        self.entry().release();
+    }
+}
