@@ -92,7 +92,7 @@ impl Host {
     pub fn text(&mut self, path: &Path) -> Result<Cow<'_, str>, Error> {
         trim(&mut self.scratch);
         let file = open(path)?;
-        read_whole(&file, path, &mut self.scratch)?;
+        read_whole(&file, Made::Before, path, &mut self.scratch)?;
         Ok(crate::text::valid(&self.scratch))
     }
 
@@ -110,17 +110,29 @@ impl Host {
 
     /// The names in a folder, sorted. Names that are not UTF-8 are left out: no file of the kernel has one.
     pub fn list(&self, path: &Path) -> Result<Vec<String>, Error> {
-        let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|e| Error::io(path, e))?;
-            if let Ok(name) = entry.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
+        list(path, |_| true)
     }
+
+    /// The names of all but plain files in a folder, sorted: folders, and links, which sysfs has many of.
+    pub fn folders(&self, path: &Path) -> Result<Vec<String>, Error> {
+        list(path, |kind| !kind.is_file())
+    }
+}
+
+fn list(path: &Path, wanted: impl Fn(std::fs::FileType) -> bool) -> Result<Vec<String>, Error> {
+    let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| Error::io(path, e))?;
+        // A kind that cannot be told belongs to something that just went away.
+        if entry.file_type().is_ok_and(&wanted)
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// A file that stays open between scrapes and is read anew each time, where the kernel makes its content anew on
@@ -128,8 +140,19 @@ impl Host {
 #[derive(Debug)]
 pub struct KeptFile {
     path: PathBuf,
-    file: Option<OwnedFd>,
+    file: Option<(OwnedFd, Made)>,
     data: Vec<u8>,
+}
+
+/// Who makes the content of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// procfs, on each read from the start; in pieces that say nothing about the end.
+    Proc,
+    /// sysfs, on each read from the start, and never more than [`FIRST_READ`]: what is shorter is whole.
+    Sysfs,
+    /// Somebody before us; the file may be replaced.
+    Before,
 }
 
 impl KeptFile {
@@ -169,19 +192,20 @@ impl KeptFile {
 
     fn refresh(&mut self) -> Result<(), Error> {
         trim(&mut self.data);
-        if let Some(file) = &self.file {
-            match read_whole(file, &self.path, &mut self.data) {
+        if let Some((file, made)) = &self.file {
+            match read_whole(file, *made, &self.path, &mut self.data) {
                 // The device behind it went away; there may be a new one of the same name.
                 Err(error) if error.is_gone() => self.file = None,
                 other => return other,
             }
         }
         let file = open(&self.path)?;
-        read_whole(&file, &self.path, &mut self.data)?;
-        if is_made_on_read(&file) {
-            self.file = Some(file);
+        let made = made(&file);
+        let read = read_whole(&file, made, &self.path, &mut self.data);
+        if made != Made::Before {
+            self.file = Some((file, made)); // also if reading failed: it may go well next time
         }
-        Ok(())
+        read
     }
 }
 
@@ -204,15 +228,18 @@ fn open(path: &Path) -> Result<OwnedFd, Error> {
     }
 }
 
-/// Whether the kernel makes the content on each read from the start: procfs and sysfs.
-fn is_made_on_read(file: &OwnedFd) -> bool {
+fn made(file: &OwnedFd) -> Made {
     const PROC: u32 = 0x9fa0; // PROC_SUPER_MAGIC
     const SYSFS: u32 = 0x6265_6572; // SYSFS_MAGIC
-    rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type as u32, PROC | SYSFS))
+    match rustix::fs::fstatfs(file) {
+        Ok(fs) if fs.f_type as u32 == PROC => Made::Proc,
+        Ok(fs) if fs.f_type as u32 == SYSFS => Made::Sysfs,
+        _ => Made::Before,
+    }
 }
 
 /// Reads from the start to the end, into an empty buffer.
-fn read_whole(file: &OwnedFd, path: &Path, data: &mut Vec<u8>) -> Result<(), Error> {
+fn read_whole(file: &OwnedFd, made: Made, path: &Path, data: &mut Vec<u8>) -> Result<(), Error> {
     loop {
         if data.capacity() - data.len() < FIRST_READ / 2 {
             data.reserve(data.len().max(FIRST_READ));
@@ -220,6 +247,7 @@ fn read_whole(file: &OwnedFd, path: &Path, data: &mut Vec<u8>) -> Result<(), Err
         let offset = data.len() as u64;
         match rustix::io::pread(file, rustix::buffer::spare_capacity(data), offset) {
             Ok(0) => return Ok(()),
+            Ok(read) if made == Made::Sysfs && read < FIRST_READ / 2 => return Ok(()),
             Ok(_) if data.len() > SIZE_LIMIT => {
                 data.clear();
                 return Err(Error::failed(path, "is larger than 64 MiB"));

@@ -168,6 +168,8 @@ pub mod ifla {
     pub const CARRIER_CHANGES: u16 = 35;
     pub const CARRIER_UP_COUNT: u16 = 47;
     pub const CARRIER_DOWN_COUNT: u16 = 48;
+    pub const PROP_LIST: u16 = 52;
+    pub const ALT_IFNAME: u16 = 53;
 }
 
 /// The head of an interface's message (`struct ifinfomsg`).

@@ -80,6 +80,8 @@ static FREE: Descriptor = gauge("node_filesystem_free_bytes", "Free space, what 
 static AVAILABLE: Descriptor = gauge("node_filesystem_avail_bytes", "Free space that everybody may use.");
 static FILES: Descriptor = gauge("node_filesystem_files", "Files that the file system can hold.");
 static FILES_FREE: Descriptor = gauge("node_filesystem_files_free", "Files that it can hold beyond those it has.");
+static PURGEABLE: Descriptor =
+    gauge("node_filesystem_purgeable_bytes", "Always 0 on Linux; there because node_exporter has it.");
 
 /// File systems that answer from memory. (Others may ask a server, or a disk that does not answer any more.)
 const ANSWER_AT_ONCE: [&[u8]; 10] =
@@ -239,12 +241,13 @@ impl NodeCollector for Filesystem {
             let error = answer.as_ref().err().map_or("", |error| error);
             family.point(Labels::new(&line.labels(error)), line.read_only);
         }
-        let sizes: [(_, Size); 5] = [
+        let sizes: [(_, Size); 6] = [
             (&SIZE, |fs| fs.f_blocks as f64 * fs.f_bsize as f64),
             (&FREE, |fs| fs.f_bfree as f64 * fs.f_bsize as f64),
             (&AVAILABLE, |fs| fs.f_bavail as f64 * fs.f_bsize as f64),
             (&FILES, |fs| fs.f_files as f64),
             (&FILES_FREE, |fs| fs.f_ffree as f64),
+            (&PURGEABLE, |_| 0.0),
         ];
         for (family, value) in sizes {
             let mut family = out.family(family);

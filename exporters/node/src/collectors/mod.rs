@@ -45,6 +45,7 @@ collectors! {
     filesystem,
     loadavg,
     meminfo,
+    netclass,
     netdev,
     netstat,
     pressure,

@@ -45,7 +45,7 @@ pub(super) static SPEC: Spec = Spec {
 };
 
 /// The counters that netlink tells, in the order of `struct rtnl_link_stats64`.
-type Counters = [u64; 24];
+pub(super) type Counters = [u64; 24];
 
 // Places in `Counters`, and, from /proc/net/dev, where its columns go.
 const RX_PACKETS: usize = 0;
@@ -263,7 +263,7 @@ fn parse_link(attributes: &[u8]) -> Option<Interface> {
     for (kind, value) in netlink::attributes(attributes) {
         match kind {
             ifla::IFNAME => name = Some(netlink::text(value)),
-            ifla::STATS64 => wide = Some(std::array::from_fn(|i| netlink::u64_at(value, i * 8).unwrap_or(0))),
+            ifla::STATS64 => wide = Some(parse_counters(value)),
             ifla::STATS => {
                 narrow = Some(std::array::from_fn(|i| netlink::u32_at(value, i * 4).map_or(0, u64::from)));
             }
@@ -271,6 +271,26 @@ fn parse_link(attributes: &[u8]) -> Option<Interface> {
         }
     }
     Some(Interface { name: name?, alias: None, counters: wide.or(narrow)? })
+}
+
+/// Counters of 64 bits; old kernels have fewer.
+pub(super) fn parse_counters(bytes: &[u8]) -> Counters {
+    std::array::from_fn(|i| netlink::u64_at(bytes, i * 8).unwrap_or(0))
+}
+
+/// Tells every counter by itself.
+pub(super) fn emit_details<'i, I: Iterator<Item = (&'i str, &'i Counters)>>(
+    out: &mut Page<'_, '_>,
+    interfaces: impl Fn() -> I,
+) {
+    for (family, counters) in &DETAILS {
+        let mut family = out.family(family);
+        for (name, all) in interfaces() {
+            if let Some(value) = counters.first().and_then(|at| all.get(*at)) {
+                family.point(Labels::new(&[("device", name)]), *value);
+            }
+        }
+    }
 }
 
 fn parse_line(line: &str) -> Option<Interface> {
