@@ -7,6 +7,7 @@
 //! | [`Format::OPENMETRICS_1_0`] | `application/openmetrics-text; version=1.0.0` | all eight types, units, exemplars, created; no native buckets | [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) |
 //! | [`Format::OPENMETRICS_2_0`] | `application/openmetrics-text; version=2.0.0` | all of the model | [OpenMetrics 2.0-rc0](https://prometheus.io/docs/specs/om/open_metrics_spec_2_0/) |
 //! | [`Format::PROMETHEUS_PROTOBUF`] | `application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited` | counter, gauge, unknown, summary, classic and native histograms | [Prometheus protobuf](https://prometheus.io/docs/instrumenting/exposition_formats/#prometheus-protobuf-format), see [`protobuf::prometheus`] |
+//! | [`Format::OPENMETRICS_PROTOBUF`] | `application/openmetrics-protobuf; version=1.0.0` | as OpenMetrics 1.0 text | [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/#protobuf-format), see [`protobuf::openmetrics`] |
 //!
 //! [`encode`] writes any [`Collector`] in any of them; [`negotiate`] finds the one that a scraper asks for.
 
@@ -53,6 +54,7 @@ pub(crate) enum Wire {
     OpenMetrics1,
     OpenMetrics2,
     PrometheusProtobuf,
+    OpenMetricsProtobuf,
 }
 
 impl Format {
@@ -66,6 +68,8 @@ impl Format {
     pub const OPENMETRICS_2_0: Self = Self::of(Wire::OpenMetrics2, Escaping::AllowUtf8);
     /// Prometheus protobuf: delimited `MetricFamily` messages, with native histograms.
     pub const PROMETHEUS_PROTOBUF: Self = Self::of(Wire::PrometheusProtobuf, Escaping::AllowUtf8);
+    /// OpenMetrics 1.0 as protobuf: one `MetricSet` message.
+    pub const OPENMETRICS_PROTOBUF: Self = Self::of(Wire::OpenMetricsProtobuf, Escaping::Underscores);
 
     const fn of(wire: Wire, escaping: Escaping) -> Self {
         Self { wire, escaping }
@@ -183,6 +187,16 @@ pub(crate) static ROWS: &[Row] = &[
         by_wildcard: false,
         escaping_from_others: true,
     },
+    Row {
+        wire: Wire::OpenMetricsProtobuf,
+        content_type: "application/openmetrics-protobuf; version=1.0.0",
+        media_type: "application/openmetrics-protobuf",
+        version: "1.0.0",
+        unversioned: true,
+        required: &[],
+        by_wildcard: false,
+        escaping_from_others: true,
+    },
 ];
 
 impl Wire {
@@ -249,6 +263,12 @@ pub fn encode_with(collector: &dyn Collector, format: Format, options: Options, 
             encoder.finish();
             return report;
         }
+        Wire::OpenMetricsProtobuf => {
+            let mut encoder = protobuf::openmetrics::Encoder::new(out, format.escaping);
+            let report = collect_into(collector, &mut encoder);
+            encoder.finish();
+            return report;
+        }
     };
     let mut encoder = text::Encoder::new(out, dialect, format.escaping, options);
     let report = collect_into(collector, &mut encoder);
@@ -262,9 +282,12 @@ mod tests {
 
     #[test]
     fn every_wire_has_a_row_and_says_its_content_type() {
-        use Wire::{OpenMetrics0, OpenMetrics1, OpenMetrics2, PrometheusProtobuf, Text0, Text1};
-        let shown = [Text0, Text1, OpenMetrics0, OpenMetrics1, OpenMetrics2, PrometheusProtobuf]
-            .map(|wire| Format::of(wire, Escaping::Underscores).to_string());
+        use Wire::{
+            OpenMetrics0, OpenMetrics1, OpenMetrics2, OpenMetricsProtobuf, PrometheusProtobuf, Text0, Text1,
+        };
+        let shown =
+            [Text0, Text1, OpenMetrics0, OpenMetrics1, OpenMetrics2, PrometheusProtobuf, OpenMetricsProtobuf]
+                .map(|wire| Format::of(wire, Escaping::Underscores).to_string());
         assert_eq!(
             shown,
             [
@@ -275,6 +298,7 @@ mod tests {
                 "application/openmetrics-text; version=2.0.0; charset=utf-8; escaping=underscores",
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; \
                  escaping=underscores",
+                "application/openmetrics-protobuf; version=1.0.0; escaping=underscores",
             ]
         );
         assert_eq!(ROWS.len(), shown.len());

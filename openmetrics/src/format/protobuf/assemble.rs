@@ -3,18 +3,19 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashSet, HashTable};
+use hashbrown::HashTable;
 
 use super::visit::{Family, Finding, Place, Visitor};
 use crate::Error;
 use crate::model::{
-    Descriptor, Labels, Metric, MetricFamily, MetricName, MetricSet, MetricType, Point, Unit,
+    Claims, Descriptor, Labels, Metric, MetricFamily, MetricName, MetricSet, MetricType, Naming, Point, Unit,
 };
 
 /// The rules that a format has for what only the whole shows.
 pub(super) struct Rules {
-    /// A family's name is there before.
-    pub(super) family_name: &'static str,
+    /// A family's samples are called as those of one before it. `None`: as all formats of OpenMetrics have it, with
+    /// names that a family might have counted in (OM1-FAM-01, OM1-FAM-04).
+    pub(super) family_name: Option<&'static str>,
     /// A label set is there before in its family.
     pub(super) label_set: &'static str,
     /// The points of a metric are not in the order of time.
@@ -32,8 +33,8 @@ pub(super) struct Assembler {
     set: MetricSet,
     findings: Option<Findings>,
     hasher: RandomState,
-    /// The names of families and of the samples of histograms and summaries.
-    names: HashSet<String, RandomState>,
+    /// The names that samples of the families before have.
+    names: Claims,
     /// The label sets of the open family by hash, and their places among its metrics.
     seen: HashTable<(u64, usize)>,
     /// Whether the open family is taken.
@@ -59,7 +60,7 @@ impl Assembler {
             set: MetricSet::default(),
             findings: None,
             hasher: RandomState::default(),
-            names: HashSet::default(),
+            names: Claims::default(),
             seen: HashTable::new(),
             open: false,
         }
@@ -74,25 +75,25 @@ impl Assembler {
     }
 
     /// Takes the names that a family's samples have; one that is taken already is a finding.
-    fn claim(&mut self, family: &Family<'_>) -> Result<bool, Error> {
-        let suffixes: &[&str] = match family.metric_type {
-            MetricType::Histogram => &["", "_bucket", "_count", "_sum"],
-            MetricType::Summary => &["", "_count", "_sum"],
-            MetricType::Counter => &["_total"],
-            _ => &[""],
-        };
-        let suffixes = if family.naming == crate::model::Naming::Verbatim { &[""] } else { suffixes };
-        let names = suffixes.iter().map(|suffix| format!("{}{suffix}", family.name));
-        for name in names.clone() {
-            if self.names.contains(&name) {
-                let message =
-                    format!("family {:?}: a family before it has samples called {name:?}", family.name);
-                self.finding(Finding::new(self.rules.family_name, family.offset, message))?;
-                return Ok(false);
+    fn claim(&mut self, family: &Family<'_>, descriptor: &Descriptor) -> Result<bool, Error> {
+        let (rule, claimed) = match self.rules.family_name {
+            None => (None, self.names.claim(descriptor)),
+            Some(rule) => {
+                let suffixes: &[&str] = match (family.metric_type, family.naming) {
+                    (MetricType::Histogram | MetricType::GaugeHistogram, _) => {
+                        &["", "_bucket", "_count", "_sum"]
+                    }
+                    (MetricType::Summary, _) => &["", "_count", "_sum"],
+                    (MetricType::Counter, Naming::Standard) => &["_total"],
+                    _ => &[""],
+                };
+                (Some(rule), self.names.claim_names(family.name, suffixes))
             }
-        }
-        self.names.extend(names);
-        Ok(true)
+        };
+        let Err(refusal) = claimed else { return Ok(true) };
+        let message = format!("family {:?}: {}", family.name, refusal.message());
+        self.finding(Finding::new(rule.unwrap_or(refusal.rule()), family.offset, message))?;
+        Ok(false)
     }
 
     fn descriptor(&mut self, family: &Family<'_>) -> Result<Option<Descriptor>, Error> {
@@ -123,10 +124,8 @@ impl Visitor for Assembler {
         } else {
             self.seen.clear();
         }
-        if !self.claim(family)? {
-            return Ok(());
-        }
-        if let Some(descriptor) = self.descriptor(family)? {
+        let Some(descriptor) = self.descriptor(family)? else { return Ok(()) };
+        if self.claim(family, &descriptor)? {
             self.set.families.push(MetricFamily { descriptor, metrics: Vec::new() });
             self.open = true;
         }
@@ -151,6 +150,9 @@ impl Visitor for Assembler {
         let Some(metric) = metrics.get_mut(at) else { return Ok(()) };
         let before = metric.points.last().and_then(|before| before.timestamp);
         let rises = matches!((before, point.timestamp), (Some(before), Some(now)) if before < now);
+        if place.continues && before.is_some() && before == point.timestamp {
+            return Ok(()); // of two points at one time the first one is taken (OM1-TS-06)
+        }
         let (rule, message) = if place.continues || self.rules.joins_metrics && is_last && rises {
             if rises {
                 metric.points.push(owned);

@@ -66,6 +66,8 @@ impl Stamp {
 pub(super) struct ExemplarRules {
     pub(super) timestamp: &'static str,
     pub(super) labels: &'static str,
+    /// The labels are longer than 128 characters, if that is forbidden.
+    pub(super) length: Option<&'static str>,
 }
 
 /// The keys of an exemplar's fields, which differ between the formats.
@@ -73,6 +75,8 @@ pub(super) struct ExemplarKeys {
     pub(super) label: u32,
     pub(super) value: u32,
     pub(super) timestamp: u32,
+    /// The fields as bits.
+    pub(super) known: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +143,7 @@ impl<'a> Exemplars<'a> {
             } else if key == keys.timestamp {
                 Stamp::read(message.message()?, &mut exemplar.stamp)?;
             } else {
-                message.skip(key, 0b1110)?;
+                message.skip(key, keys.known)?;
             }
         }
         exemplar.labels.1 = self.labels.len();
@@ -154,6 +158,11 @@ impl<'a> Exemplars<'a> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// The value of the last one.
+    pub(super) fn last_value(&self) -> Option<f64> {
+        self.list.last().map(|exemplar| exemplar.value)
     }
 
     /// Puts those of the native histogram first, and of the others keeps what is not there already: a histogram of
@@ -195,6 +204,11 @@ impl<'a> Exemplars<'a> {
             }
             if labels.iter().any(|(name, _)| name.is_empty()) {
                 take(Finding::new(rules.labels, exemplar.offset, "a label of an exemplar has no name"))?;
+            }
+            let length = || labels.iter().map(|(n, v)| n.chars().count() + v.chars().count()).sum::<usize>();
+            if let Some(rule) = rules.length.filter(|_| length() > 128) {
+                let message = "the labels of an exemplar are longer than 128 characters";
+                take(Finding::new(rule, exemplar.offset, message))?;
             }
         }
         Ok(())
@@ -258,6 +272,11 @@ pub(super) fn repeated_name<'a>(labels: &[Pair<'a>], spare: &mut Vec<&'a str>) -
 }
 
 /// The keys of the exemplars of either format.
-pub(super) const fn exemplar_keys(label: u32, value: u32, timestamp: u32) -> ExemplarKeys {
-    ExemplarKeys { label: key(label, BYTES), value: key(value, FIXED64), timestamp: key(timestamp, BYTES) }
+pub(super) const fn exemplar_keys(label: u32, value: u32, timestamp: u32, known: u32) -> ExemplarKeys {
+    ExemplarKeys {
+        label: key(label, BYTES),
+        value: key(value, FIXED64),
+        timestamp: key(timestamp, BYTES),
+        known,
+    }
 }

@@ -238,15 +238,7 @@ impl<'o> Encoder<'o> {
 
     /// Whether the dialect can say an exemplar. One that it cannot is left out; the sample stays.
     pub(super) fn fits(&self, exemplar: &ExemplarRef<'_>) -> bool {
-        let room = match self.dialect {
-            Dialect::Prometheus => false,
-            Dialect::OpenMetrics1 => {
-                let length = exemplar.labels.iter().map(|(n, v)| n.chars().count() + v.chars().count());
-                length.sum::<usize>() <= 128 // OM1-EX-03
-            }
-            Dialect::OpenMetrics2 => exemplar.timestamp.is_some(), // OM2-EX-01
-        };
-        room && repeated(exemplar.labels.iter().map(|(name, _)| self.escaping.label_name(name))).is_none()
+        exemplar_fits(self.dialect, self.escaping, exemplar)
     }
 
     /// A sample called by the family's name and a suffix, with one more label perhaps.
@@ -442,14 +434,7 @@ impl<'o> Encoder<'o> {
 
     fn buckets(&mut self, labels: &Labels<'_>, buckets: &[ClassicBucket], count: Number, point: &Point<'_>) {
         let mut placed = std::mem::take(&mut self.placed);
-        placed.clear();
-        for (at, exemplar) in point.exemplars.iter().enumerate() {
-            let value = exemplar.value.as_f64();
-            if !value.is_nan() && self.fits(exemplar) {
-                placed.push((buckets.partition_point(|bucket| bucket.upper_bound < value), at));
-            }
-        }
-        placed.sort_unstable();
+        place_exemplars(point.exemplars, buckets, |exemplar| self.fits(exemplar), &mut placed);
         let infinite = ClassicBucket { upper_bound: f64::INFINITY, count };
         let mut next = placed.iter().peekable();
         for (at, bucket) in buckets.iter().chain([&infinite]).enumerate() {
@@ -552,7 +537,7 @@ fn label_names(lines: &[u8]) -> impl Iterator<Item = &str> {
 }
 
 /// A counter is a number from zero up.
-fn check_counter(number: Number, dialect: Dialect) -> Result<(), Refusal> {
+pub(crate) fn check_counter(number: Number, dialect: Dialect) -> Result<(), Refusal> {
     if !(number.is_nan() || number.is_negative()) {
         return Ok(());
     }
@@ -566,7 +551,7 @@ fn check_counter(number: Number, dialect: Dialect) -> Result<(), Refusal> {
 }
 
 /// Sum and count from zero up, quantiles rising within 0 to 1.
-pub(super) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Result<(), Refusal> {
+pub(crate) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Result<(), Refusal> {
     let refuse = |om1, om2, message| {
         Err(Refusal::new(if dialect == Dialect::OpenMetrics2 { om2 } else { om1 }, message))
     };
@@ -593,6 +578,37 @@ pub(super) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Res
         return refuse("OM1-SUM-03", "OM2-SUM-04", "the count is no integer");
     }
     Ok(())
+}
+
+/// Whether a dialect can say an exemplar.
+pub(crate) fn exemplar_fits(dialect: Dialect, escaping: Escaping, exemplar: &ExemplarRef<'_>) -> bool {
+    let room = match dialect {
+        Dialect::Prometheus => false,
+        Dialect::OpenMetrics1 => {
+            let length = exemplar.labels.iter().map(|(n, v)| n.chars().count() + v.chars().count());
+            length.sum::<usize>() <= 128 // OM1-EX-03
+        }
+        Dialect::OpenMetrics2 => exemplar.timestamp.is_some(), // OM2-EX-01
+    };
+    room && repeated(exemplar.labels.iter().map(|(name, _)| escaping.label_name(name))).is_none()
+}
+
+/// Finds the classic bucket of each exemplar that fits, by its value: (bucket, exemplar) in that order, so that the
+/// last one of those that share a bucket comes last. `buckets` are those below `+Inf`, which comes after them.
+pub(crate) fn place_exemplars(
+    exemplars: &[ExemplarRef<'_>],
+    buckets: &[ClassicBucket],
+    fits: impl Fn(&ExemplarRef<'_>) -> bool,
+    placed: &mut Vec<(usize, usize)>,
+) {
+    placed.clear();
+    for (at, exemplar) in exemplars.iter().enumerate() {
+        let value = exemplar.value.as_f64();
+        if !value.is_nan() && fits(exemplar) {
+            placed.push((buckets.partition_point(|bucket| bucket.upper_bound < value), at));
+        }
+    }
+    placed.sort_unstable();
 }
 
 /// The first item that has been there before. Few are compared with each other, many are sorted.

@@ -6,8 +6,8 @@ mod encoder;
 mod line;
 mod number;
 
-pub(crate) use classic::from_native;
-pub(crate) use encoder::{Encoder, repeated};
+pub(crate) use classic::{check as check_classic, from_native};
+pub(crate) use encoder::{Encoder, check_counter, check_summary, exemplar_fits, place_exemplars, repeated};
 
 use super::Escaping;
 use crate::model::{Descriptor, MetricType, Naming};

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
+use super::super::check_label_names;
 use super::super::wire::{self, Frame};
 use super::schema::{self, metric_family};
-use crate::format::text::{Dialect, Heading, from_native, repeated};
+use crate::format::text::{Dialect, Heading, from_native, place_exemplars, repeated};
 use crate::format::{Escaping, native};
 use crate::model::{
     Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType,
-    NativeBucketsRef, Number, Part, Point, Refusal, SideRef, Sink, Span, State, SummaryValue, Timestamp,
-    Value, is_classic_label_name, render_protobuf_label, render_protobuf_renamed,
+    NativeBucketsRef, Number, Point, Refusal, SideRef, Sink, Span, State, SummaryValue, Timestamp, Value,
+    render_protobuf_label, render_protobuf_renamed,
 };
 
 /// Writes families as they come, each message behind its length; [`finish`](Encoder::finish) closes the last one.
@@ -141,7 +142,9 @@ impl<'o> Encoder<'o> {
         }
         let written = check_classic(classic.unwrap_or_default()).map(|()| {
             let mut placed = std::mem::take(&mut self.placed);
-            place(point.exemplars, classic, &mut placed);
+            if let Some(classic) = classic {
+                place_exemplars(point.exemplars, classic, |_| true, &mut placed);
+            }
             let exemplars = Placed { all: point.exemplars, by_bucket: &placed, escaping: self.escaping };
             self.metric(labels, nothing, point.timestamp, |out| {
                 wire::message(schema::metric::HISTOGRAM, out, |out| {
@@ -191,23 +194,6 @@ impl<'o> Encoder<'o> {
         let facts = |out: &mut Vec<u8>| render_protobuf_renamed(facts, |name| escaping.label_name(name), out);
         self.metric(labels, facts, timestamp, |out| put_number(schema::metric::GAUGE, 1.0, out));
         Ok(())
-    }
-
-    /// Names that were different may be the same when escaped (ESC-07).
-    #[inline]
-    fn check_names(&self, labels: &Labels<'_>) -> Result<(), Refusal> {
-        let is_classic = |part| match part {
-            Part::Rendered(_) => true,
-            Part::Pairs(pairs) => pairs.iter().all(|(name, _)| is_classic_label_name(name)),
-            Part::Set(set) => set.iter().all(|label| label.name.is_classic()),
-        };
-        if self.escaping == Escaping::AllowUtf8 || labels.parts().all(is_classic) {
-            return Ok(());
-        }
-        match repeated(labels.iter().map(|(name, _)| self.escaping.label_name(name))) {
-            Some(name) => Err(Refusal::new("ESC-07", format!("two labels are called {name:?} when escaped"))),
-            None => Ok(()),
-        }
     }
 
     fn summary(
@@ -273,7 +259,7 @@ impl Sink for Encoder<'_> {
 
     #[inline]
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
-        self.check_names(labels)?;
+        check_label_names(labels, self.escaping)?;
         match (&point.value, self.metric_type) {
             (Value::Number(number), MetricType::Counter | MetricType::Gauge | MetricType::Unknown) => {
                 self.number(labels, point, *number);
@@ -308,17 +294,10 @@ fn put_number(field: u32, number: f64, out: &mut Vec<u8>) {
     wire::double(schema::gauge::VALUE, number, out);
 }
 
-/// A `google.protobuf.Timestamp`; zeros are left out, as everyone does for that message.
 fn put_timestamp(field: u32, timestamp: Option<Timestamp>, out: &mut Vec<u8>) {
-    let Some(timestamp) = timestamp else { return };
-    wire::message(field, out, |out| {
-        if timestamp.seconds() != 0 {
-            wire::int(schema::timestamp::SECONDS, timestamp.seconds(), out);
-        }
-        if timestamp.subsec_nanos() != 0 {
-            wire::uint(schema::timestamp::NANOS, timestamp.subsec_nanos().into(), out);
-        }
-    });
+    if let Some(timestamp) = timestamp {
+        wire::timestamp(field, timestamp, out);
+    }
 }
 
 fn put_exemplar(field: u32, exemplar: &ExemplarRef<'_>, escaping: Escaping, out: &mut Vec<u8>) {
@@ -486,18 +465,4 @@ fn check_classic(buckets: &[ClassicBucket]) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// Finds the bucket of each exemplar by its value: (bucket, exemplar) in that order, so that the last one of those
-/// that share a bucket is the last in the list too.
-fn place(exemplars: &[ExemplarRef<'_>], classic: Option<&[ClassicBucket]>, placed: &mut Vec<(usize, usize)>) {
-    placed.clear();
-    let Some(classic) = classic else { return };
-    for (at, exemplar) in exemplars.iter().enumerate() {
-        let value = exemplar.value.as_f64();
-        if !value.is_nan() {
-            placed.push((classic.partition_point(|bucket| bucket.upper_bound < value), at));
-        }
-    }
-    placed.sort_unstable();
 }

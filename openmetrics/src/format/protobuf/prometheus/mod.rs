@@ -25,8 +25,13 @@ use crate::model::MetricSet;
 
 pub(crate) use encoder::Encoder;
 
-const RULES: Rules =
-    Rules { family_name: "PPB-11", label_set: "PPB-11", time: "PPB-11", unit: "PPB-11", joins_metrics: true };
+const RULES: Rules = Rules {
+    family_name: Some("PPB-11"),
+    label_set: "PPB-11",
+    time: "PPB-11",
+    unit: "PPB-11",
+    joins_metrics: true,
+};
 
 /// Reads a whole exposition. The first broken rule is an error, with the byte where it was broken.
 ///

@@ -480,7 +480,6 @@ fn numbers_are_those_of_the_definition() {
     use super::schema;
     use schema::{
         bucket, counter, exemplar, gauge, histogram, metric, metric_family, quantile, span, summary,
-        timestamp,
     };
     for (ours, numbers) in [
         (metric_family::KNOWN, 1..=5),
@@ -493,7 +492,6 @@ fn numbers_are_those_of_the_definition() {
         (bucket::KNOWN, 1..=4),
         (span::KNOWN, 1..=2),
         (exemplar::KNOWN, 1..=3),
-        (timestamp::KNOWN, 1..=2),
     ] {
         assert_eq!(ours, numbers.fold(0, |bits, number| bits | 1 << number));
     }

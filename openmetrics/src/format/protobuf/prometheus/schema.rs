@@ -1,18 +1,7 @@
 //! The numbers of the fields, as `io/prometheus/client/metrics.proto` of `prometheus/client_model` has them.
 
+use crate::format::protobuf::wire::fields;
 use crate::model::MetricType;
-
-macro_rules! fields {
-    ($($(#[$doc:meta])* $message:ident { $($field:ident = $number:literal),* $(,)? })*) => {$(
-        $(#[$doc])*
-        pub(super) mod $message {
-            $(pub(in super::super) const $field: u32 = $number;)*
-            /// All of them as bits.
-            #[allow(dead_code)]
-            pub(in super::super) const KNOWN: u32 = 0 $(| 1 << $number)*;
-        }
-    )*};
-}
 
 fields! {
     metric_family { NAME = 1, HELP = 2, TYPE = 3, METRIC = 4, UNIT = 5 }
@@ -30,8 +19,6 @@ fields! {
     bucket { CUMULATIVE_COUNT = 1, UPPER_BOUND = 2, EXEMPLAR = 3, CUMULATIVE_COUNT_FLOAT = 4 }
     span { OFFSET = 1, LENGTH = 2 }
     exemplar { LABEL = 1, VALUE = 2, TIMESTAMP = 3 }
-    /// `google.protobuf.Timestamp`.
-    timestamp { SECONDS = 1, NANOS = 2 }
 }
 
 /// The numbers of `MetricType`. Info and stateset have none of their own and are gauges here.

@@ -4,7 +4,7 @@ use super::super::parts::{self, ExemplarKeys, ExemplarRules, Exemplars, Owner, P
 use super::super::visit::{Family, Finding, Place, Visitor};
 use super::super::wire::{BYTES, FIXED64, Fault, Message, VARINT, key, zigzag};
 use super::schema::{
-    self, bucket, counter, gauge, histogram, metric, metric_family, quantile, span, summary,
+    self, bucket, counter, exemplar, gauge, histogram, metric, metric_family, quantile, span, summary,
 };
 use crate::Error;
 use crate::format::native;
@@ -54,8 +54,8 @@ struct Walker<'a, 'v, V: ?Sized> {
 }
 
 const EXEMPLAR: ExemplarKeys =
-    parts::exemplar_keys(schema::exemplar::LABEL, schema::exemplar::VALUE, schema::exemplar::TIMESTAMP);
-const EXEMPLAR_RULES: ExemplarRules = ExemplarRules { timestamp: "PPB-12", labels: "PPB-11" };
+    parts::exemplar_keys(exemplar::LABEL, exemplar::VALUE, exemplar::TIMESTAMP, exemplar::KNOWN);
+const EXEMPLAR_RULES: ExemplarRules = ExemplarRules { timestamp: "PPB-12", labels: "PPB-11", length: None };
 
 fn fault_finding(fault: Fault) -> Finding {
     Finding::from_fault(fault, "PPB-03", "PPB-04")

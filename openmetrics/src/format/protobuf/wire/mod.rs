@@ -9,7 +9,7 @@ mod read;
 mod write;
 
 pub(crate) use read::{Fault, Message, zigzag};
-pub(crate) use write::{Frame, double, fixed_message, int, message, sint, string, uint};
+pub(crate) use write::{Frame, double, fixed_message, int, message, sint, string, timestamp, uint};
 
 /// The kind of a value that is a varint.
 pub(crate) const VARINT: u32 = 0;
@@ -28,3 +28,15 @@ pub(crate) const FIXED32: u32 = 5;
 pub(crate) const fn key(number: u32, kind: u32) -> u32 {
     number << 3 | kind
 }
+
+/// A module for each message with the numbers of its fields, and `KNOWN`, all of them as bits.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $message:ident { $($field:ident = $number:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        pub(super) mod $message {
+            $(pub(in super::super) const $field: u32 = $number;)*
+            pub(in super::super) const KNOWN: u32 = 0 $(| 1 << $number)*;
+        }
+    )*};
+}
+pub(crate) use fields;

@@ -1,7 +1,7 @@
 //! Writing straight into the output: lengths are put in when they are known, no tree is built.
 
 use super::{BYTES, FIXED64, VARINT, key};
-use crate::model::{varint, varint_len};
+use crate::model::{Timestamp, varint, varint_len};
 
 /// Writes a key.
 #[inline]
@@ -53,6 +53,18 @@ pub(crate) fn message(number: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec
     frame.close(out);
 }
 
+/// A `google.protobuf.Timestamp`: seconds and nanoseconds, zeros left out as everyone does for that message.
+pub(crate) fn timestamp(number: u32, timestamp: Timestamp, out: &mut Vec<u8>) {
+    message(number, out, |out| {
+        if timestamp.seconds() != 0 {
+            int(1, timestamp.seconds(), out);
+        }
+        if timestamp.subsec_nanos() != 0 {
+            uint(2, timestamp.subsec_nanos().into(), out);
+        }
+    });
+}
+
 /// The key and length of a message whose length is known before.
 #[inline]
 pub(crate) fn fixed_message(number: u32, len: usize, out: &mut Vec<u8>) {
@@ -75,6 +87,21 @@ impl Frame {
     pub(crate) fn open(room: usize, out: &mut Vec<u8>) -> Self {
         out.resize(out.len() + room, 0);
         Self { body: out.len(), room }
+    }
+
+    /// A message written before, at the end of the output: its body begins here and its length has this room.
+    pub(crate) fn reopen(body: usize, room: usize) -> Self {
+        Self { body, room }
+    }
+
+    /// Where the body begins, until [`widen`](Frame::widen) or [`close`](Frame::close) move it.
+    pub(crate) fn body(&self) -> usize {
+        self.body
+    }
+
+    /// The room left for the length.
+    pub(crate) fn room(&self) -> usize {
+        self.room
     }
 
     /// Makes more room as soon as the length needs it. Called while a large body grows, this moves 16 KiB and 2 MiB
