@@ -5,10 +5,12 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::Resource;
 
 /// More than any file of procfs and sysfs holds on the largest machines, and what one file may cost us at most.
 const SIZE_LIMIT: usize = 64 << 20;
@@ -140,8 +142,34 @@ fn list(path: &Path, wanted: impl Fn(std::fs::FileType) -> bool) -> Result<Vec<S
 #[derive(Debug)]
 pub struct KeptFile {
     path: PathBuf,
-    file: Option<(OwnedFd, Made)>,
+    file: Option<(Place, OwnedFd, Made)>,
     data: Vec<u8>,
+}
+
+/// How many files are kept open.
+static KEPT_OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// A place among the files kept open. There are half as many as the process may open, so that no number of sensors
+/// leaves it without files for anything else.
+#[derive(Debug)]
+struct Place(());
+
+impl Place {
+    fn take() -> Option<Self> {
+        static PLACES: OnceLock<usize> = OnceLock::new();
+        let places = *PLACES.get_or_init(|| {
+            let limit = rustix::process::getrlimit(Resource::Nofile).current;
+            limit.map_or(usize::MAX, |limit| (limit / 2) as usize)
+        });
+        let place = Self(());
+        (KEPT_OPEN.fetch_add(1, Ordering::Relaxed) < places).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        KEPT_OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Who makes the content of a file.
@@ -192,7 +220,7 @@ impl KeptFile {
 
     fn refresh(&mut self) -> Result<(), Error> {
         trim(&mut self.data);
-        if let Some((file, made)) = &self.file {
+        if let Some((_, file, made)) = &self.file {
             match read_whole(file, *made, &self.path, &mut self.data) {
                 // The device behind it went away; there may be a new one of the same name.
                 Err(error) if error.is_gone() => self.file = None,
@@ -203,7 +231,8 @@ impl KeptFile {
         let made = made(&file);
         let read = read_whole(&file, made, &self.path, &mut self.data);
         if made != Made::Before {
-            self.file = Some((file, made)); // also if reading failed: it may go well next time
+            // Also if reading failed: it may go well next time.
+            self.file = Place::take().map(|place| (place, file, made));
         }
         read
     }

@@ -12,6 +12,7 @@
 #![allow(clippy::doc_markdown)] // the kernel's words, of which the docs are full, look like code to this lint
 #![allow(clippy::single_match_else)] // two arms side by side read better than an if with a pattern
 
+mod adjtimex;
 pub mod args;
 pub mod collectors;
 pub mod families;
