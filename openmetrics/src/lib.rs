@@ -1,4 +1,37 @@
 //! Metrics for Rust services, written as every OpenMetrics and Prometheus format has it.
+//!
+#![cfg_attr(feature = "derive", doc = "```")]
+#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
+//! use openmetrics::{Counter, Gauge, Metrics, Registry};
+//!
+//! #[derive(Metrics)]
+//! #[metrics(prefix = "mill")]
+//! struct Mill {
+//!     /// Sacks of flour made.
+//!     sacks: Counter,
+//!     /// Speed of the wheel, in turns a minute.
+//!     speed: Gauge<f64>,
+//! }
+//!
+//! let registry = Registry::new();
+//! let mill = Mill::register(&registry)?;
+//! mill.sacks.inc();
+//! mill.speed.set(11.5);
+//! # Ok::<(), openmetrics::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! * [`instrument`]: counters, gauges, histograms and families of them, which a program counts with;
+//! * [`registry`]: where they are registered, checked and collected;
+//! * [`format`](mod@format): the wire formats, negotiated, written and read;
+//! * [`model`]: the vocabulary between those, plain data, for collectors and tools of your own;
+//! * `http` (feature): an endpoint, `openmetrics::serve`, and a handler for applications that have a server;
+//! * `process` (feature): metrics of the process itself.
+//!
+//! # Features
+//!
+//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `process`.
 
 mod error;
 pub mod format;
@@ -13,3 +46,7 @@ pub mod registry;
 pub use error::{Error, Position};
 #[cfg(feature = "http")]
 pub use http::serve;
+pub use instrument::{Counter, Family, Gauge, Histogram, LabelSet, LabelValue};
+#[cfg(feature = "derive")]
+pub use openmetrics_derive::{LabelSet, LabelValue, Metrics};
+pub use registry::{Metrics, Registry};

@@ -5,9 +5,11 @@
 
 mod default;
 mod definition;
+mod metrics;
 
 pub use default::default_registry;
 pub use definition::Definition;
+pub use metrics::Metrics;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
