@@ -94,7 +94,7 @@ impl Host {
     pub fn text(&mut self, path: &Path) -> Result<Cow<'_, str>, Error> {
         trim(&mut self.scratch);
         let file = open(path)?;
-        read_whole(&file, Made::Before, path, &mut self.scratch)?;
+        read_whole(&file, 0, path, &mut self.scratch)?;
         Ok(crate::text::valid(&self.scratch))
     }
 
@@ -143,6 +143,8 @@ fn list(path: &Path, wanted: impl Fn(std::fs::FileType) -> bool) -> Result<Vec<S
 pub struct KeptFile {
     path: PathBuf,
     file: Option<(Place, OwnedFd, Made)>,
+    /// procfs hands out at most this much of the file in one piece; what is shorter than a page less this is whole.
+    longest_piece: usize,
     data: Vec<u8>,
 }
 
@@ -175,18 +177,42 @@ impl Drop for Place {
 /// Who makes the content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Made {
-    /// procfs, on each read from the start; in pieces that say nothing about the end.
+    /// procfs, on each read from the start.
     Proc,
-    /// sysfs, on each read from the start, and never more than [`FIRST_READ`]: what is shorter is whole.
+    /// sysfs, on each read from the start, and never more than a page.
     Sysfs,
     /// Somebody before us; the file may be replaced.
     Before,
 }
 
+impl Made {
+    /// A read that gets less than this, and less than it had room for, got all.
+    fn whole_below(self, longest_piece: usize) -> usize {
+        match (self, longest_piece) {
+            (Self::Proc, 0) => usize::MAX,
+            (Self::Proc, longest) => FIRST_READ.saturating_sub(longest),
+            (Self::Sysfs, _) => FIRST_READ,
+            (Self::Before, _) => 0,
+        }
+    }
+}
+
 impl KeptFile {
     /// The file at `path`; nothing is opened yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { path, file: None, data: Vec::new() }
+        Self::of_records(path, FIRST_READ)
+    }
+
+    /// The same for a file of procfs that consists of records none of which is longer than `longest` bytes. The
+    /// kernel hands out as many as fit into a page, so a shorter read is the end and nothing is read to see it.
+    pub fn of_records(path: PathBuf, longest: usize) -> Self {
+        Self { path, file: None, longest_piece: longest, data: Vec::new() }
+    }
+
+    /// The same for a file of procfs that the kernel makes at once (`single_open` in its source, and numbers in
+    /// `/proc/sys`).
+    pub fn single(path: PathBuf) -> Self {
+        Self::of_records(path, 0)
     }
 
     /// Where it is.
@@ -221,7 +247,7 @@ impl KeptFile {
     fn refresh(&mut self) -> Result<(), Error> {
         trim(&mut self.data);
         if let Some((_, file, made)) = &self.file {
-            match read_whole(file, *made, &self.path, &mut self.data) {
+            match read_whole(file, made.whole_below(self.longest_piece), &self.path, &mut self.data) {
                 // The device behind it went away; there may be a new one of the same name.
                 Err(error) if error.is_gone() => self.file = None,
                 other => return other,
@@ -229,7 +255,7 @@ impl KeptFile {
         }
         let file = open(&self.path)?;
         let made = made(&file);
-        let read = read_whole(&file, made, &self.path, &mut self.data);
+        let read = read_whole(&file, made.whole_below(self.longest_piece), &self.path, &mut self.data);
         if made != Made::Before {
             // Also if reading failed: it may go well next time.
             self.file = Place::take().map(|place| (place, file, made));
@@ -267,8 +293,8 @@ fn made(file: &OwnedFd) -> Made {
     }
 }
 
-/// Reads from the start to the end, into an empty buffer.
-fn read_whole(file: &OwnedFd, made: Made, path: &Path, data: &mut Vec<u8>) -> Result<(), Error> {
+/// Reads from the start to the end, into an empty buffer. A read of less than `whole_below` bytes may be the last.
+fn read_whole(file: &OwnedFd, whole_below: usize, path: &Path, data: &mut Vec<u8>) -> Result<(), Error> {
     loop {
         if data.capacity() - data.len() < FIRST_READ / 2 {
             data.reserve(data.len().max(FIRST_READ));
@@ -276,7 +302,7 @@ fn read_whole(file: &OwnedFd, made: Made, path: &Path, data: &mut Vec<u8>) -> Re
         let offset = data.len() as u64;
         match rustix::io::pread(file, rustix::buffer::spare_capacity(data), offset) {
             Ok(0) => return Ok(()),
-            Ok(read) if made == Made::Sysfs && read < FIRST_READ / 2 => return Ok(()),
+            Ok(read) if read < whole_below && data.len() < data.capacity() => return Ok(()),
             Ok(_) if data.len() > SIZE_LIMIT => {
                 data.clear();
                 return Err(Error::failed(path, "is larger than 64 MiB"));

@@ -9,6 +9,7 @@ mod stat;
 pub use build::Build;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::{fs, io};
 
 use crate::model::{Collected, Collector, Descriptor, Emitter, MetricType, Unit};
@@ -32,6 +33,8 @@ pub struct Process {
     proc: PathBuf,
     pid: String,
     units: Units,
+    /// When the system started; asked for once, since the file that says so is long and does not change in this.
+    boot_time: OnceLock<Option<u64>>,
 }
 
 /// What the kernel counts in.
@@ -104,7 +107,7 @@ impl Process {
 
     /// The process `pid` of the proc file system that is mounted at `proc`.
     pub fn read_from(proc: impl Into<PathBuf>, pid: impl Into<String>) -> Self {
-        Self { proc: proc.into(), pid: pid.into(), units: Units::of_kernel() }
+        Self { proc: proc.into(), pid: pid.into(), units: Units::of_kernel(), boot_time: OnceLock::new() }
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -119,7 +122,8 @@ impl Collector for Process {
         }
         let stat = read(&self.path("stat"))?;
         let stat = Stat::parse(&stat).ok_or_else(|| unexpected(&self.path("stat")))?;
-        let boot_time = read(&self.proc.join("stat")).ok().as_deref().and_then(boot_time);
+        let boot_time =
+            self.boot_time.get_or_init(|| read(&self.proc.join("stat")).ok().as_deref().and_then(boot_time));
         let open_files = fs::read_dir(self.path("fd")).map(Iterator::count).ok();
         let limits = read(&self.path("limits")).unwrap_or_default();
         let network = read(&self.path("net/dev")).ok().map(|text| NetDev::parse(&text));
@@ -140,7 +144,7 @@ impl Collector for Process {
         }
         out.value(&RESIDENT, stat.resident_pages.saturating_mul(page_size));
         if let Some(boot) = boot_time {
-            out.value(&START, boot as f64 + stat.start_ticks as f64 / ticks_per_second as f64);
+            out.value(&START, *boot as f64 + stat.start_ticks as f64 / ticks_per_second as f64);
         }
         out.value(&THREADS, stat.threads);
         if let Some(network) = network {
@@ -177,7 +181,7 @@ const LARGEST: u64 = 4 << 20;
 
 fn read(path: &Path) -> io::Result<String> {
     use io::Read as _;
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(4096); // most are shorter, and are then read at once
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)).map_err(named)?;
     // A process may call itself anything; its name is all that can be other than ASCII here.

@@ -49,11 +49,11 @@ struct Conntrack {
 
 impl Conntrack {
     fn new(setup: &Setup<'_>) -> Self {
-        let file = |path: &str| KeptFile::new(setup.host.proc(path));
+        let file = |path: &str| KeptFile::single(setup.host.proc(path));
         Self {
             count: file("sys/net/netfilter/nf_conntrack_count"),
             max: file("sys/net/netfilter/nf_conntrack_max"),
-            file: file("net/stat/nf_conntrack"),
+            file: KeptFile::of_records(setup.host.proc("net/stat/nf_conntrack"), 256),
             entries: None,
             limit: None,
             sums: None,

@@ -8,6 +8,8 @@
 //! fewer. Throttling, isolation and being online come from `/sys/devices/system/cpu`, and, if asked for, what kind of
 //! CPU it is from `/proc/cpuinfo`.
 
+use std::path::{Path, PathBuf};
+
 use openmetrics::model::{Descriptor, Labels};
 use regex_lite::Regex;
 
@@ -67,9 +69,11 @@ struct Cpu {
     times: Vec<Times>,
     with_guest: bool,
     details: Option<Details>,
-    topology: Topology,
+    folder: PathBuf,
+    isolated_file: KeptFile,
     isolated: Vec<u64>,
-    online: Vec<(String, bool)>,
+    cpus: Vec<Sysfs>,
+    throttles: Throttles,
 }
 
 /// The time of one CPU, as told last.
@@ -87,8 +91,9 @@ impl Cpu {
         let flags = setup.options.regex(&FLAGS_INCLUDE)?;
         let bugs = setup.options.regex(&BUGS_INCLUDE)?;
         let wanted = setup.options.switch(&CPU_INFO) || flags.is_some() || bugs.is_some();
+        let folder = setup.host.sys("devices/system/cpu");
         Ok(Self {
-            stat: KeptFile::new(setup.host.proc("stat")),
+            stat: KeptFile::single(setup.host.proc("stat")),
             times: Vec::new(),
             with_guest: setup.options.switch(&GUEST),
             details: wanted.then(|| Details {
@@ -98,9 +103,11 @@ impl Cpu {
                 bugs,
                 cpus: Vec::new(),
             }),
-            topology: Topology::default(),
+            isolated_file: KeptFile::new(folder.join("isolated")),
+            folder,
             isolated: Vec::new(),
-            online: Vec::new(),
+            cpus: Vec::new(),
+            throttles: Throttles::default(),
         })
     }
 
@@ -122,38 +129,33 @@ impl Cpu {
     }
 
     fn update_sysfs(&mut self, host: &mut Host) -> Result<(), Error> {
-        let folder = host.sys("devices/system/cpu");
-        self.isolated = match host.text(&folder.join("isolated")) {
-            Ok(text) => match text::ranges(&text) {
-                Some(cpus) => cpus,
-                None => return Err(Error::parse(&folder.join("isolated"), "a list of CPUs", &text)),
-            },
-            Err(_) => Vec::new(), // not all kernels have it
-        };
-        let cpus: Vec<String> = match host.list(&folder) {
-            Ok(names) => names.into_iter().filter(|name| is_cpu(name)).collect(),
-            Err(_) => return Ok(()),
-        };
-        self.topology.update(host, &cpus);
-        self.online.clear();
-        for (i, cpu) in cpus.iter().enumerate() {
-            let online = host.text(&folder.join(cpu).join("online")).map(|text| text.trim() == "1");
-            match online {
-                // Where the first CPU cannot be taken offline, none can, or the kernel does not tell.
-                Err(error) if i == 0 && error.is_not_found() => break,
-                online => {
-                    let number = cpu.strip_prefix("cpu").unwrap_or(cpu).to_owned();
-                    self.online.push((number, online.unwrap_or(false)));
-                }
+        self.isolated.clear();
+        let path = self.isolated_file.path().to_owned();
+        if let Ok(text) = self.isolated_file.text() {
+            // (Not all kernels have the file.)
+            self.isolated = text::ranges(text).ok_or_else(|| Error::parse(&path, "a list of CPUs", text))?;
+        }
+        let names = host.list(&self.folder).unwrap_or_default();
+        let names: Vec<&str> = names.iter().filter_map(|name| number_of(name)).collect();
+        if !self.cpus.iter().map(|cpu| cpu.number.as_str()).eq(names.iter().copied()) {
+            self.cpus = names.iter().map(|number| Sysfs::new(&self.folder, number)).collect();
+        }
+        self.throttles.update(&mut self.cpus);
+        for (i, cpu) in self.cpus.iter_mut().enumerate() {
+            let online = cpu.files.online.text().map(|text| text.trim() == "1");
+            // Where the first CPU cannot be taken offline, none can, or the kernel does not tell.
+            if i == 0 && online.as_ref().is_err_and(Error::is_not_found) {
+                break;
             }
+            cpu.online = Some(online.unwrap_or(false));
         }
         Ok(())
     }
 }
 
-/// `cpu0` and the like.
-fn is_cpu(name: &str) -> bool {
-    name.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+/// The number in `cpu0` and the like.
+fn number_of(name: &str) -> Option<&str> {
+    name.strip_prefix("cpu").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 impl NodeCollector for Cpu {
@@ -193,10 +195,12 @@ impl NodeCollector for Cpu {
         for cpu in &self.isolated {
             family.point(Labels::new(&[("cpu", &cpu.to_string())]), 1_u64);
         }
-        self.topology.emit(out);
+        self.throttles.emit(out);
         let mut family = out.family(&ONLINE);
-        for (cpu, online) in &self.online {
-            family.point(Labels::new(&[("cpu", cpu)]), *online);
+        for cpu in &self.cpus {
+            if let Some(online) = cpu.online {
+                family.point(Labels::new(&[("cpu", &cpu.number)]), online);
+            }
         }
     }
 }
@@ -237,31 +241,78 @@ fn merge(all: &mut Vec<Times>, cpu: i64, read: &[f64; COLUMNS]) {
     }
 }
 
+/// A folder `cpuN` in sysfs.
+struct Sysfs {
+    number: String,
+    /// Package and core, which do not change; `None` until they could be read, which takes a CPU that is online.
+    place: Option<(u64, u64)>,
+    /// Whether the CPU counts throttles; virtual ones do not.
+    counts: bool,
+    /// `None` where the kernel does not tell.
+    online: Option<bool>,
+    files: SysfsFiles,
+}
+
+struct SysfsFiles {
+    online: KeptFile,
+    package: KeptFile,
+    core: KeptFile,
+    core_throttles: KeptFile,
+    package_throttles: KeptFile,
+}
+
+impl Sysfs {
+    fn new(folder: &Path, number: &str) -> Self {
+        let folder = folder.join(format!("cpu{number}"));
+        let file = |path: &str| KeptFile::new(folder.join(path));
+        let files = SysfsFiles {
+            online: file("online"),
+            package: file("topology/physical_package_id"),
+            core: file("topology/core_id"),
+            core_throttles: file("thermal_throttle/core_throttle_count"),
+            package_throttles: file("thermal_throttle/package_throttle_count"),
+        };
+        Self { number: number.to_owned(), place: None, counts: true, online: None, files }
+    }
+
+    /// Package and core.
+    fn place(&mut self) -> Option<(u64, u64)> {
+        if self.place.is_none() {
+            self.place = Some((self.files.package.unsigned().ok()?, self.files.core.unsigned().ok()?));
+            self.counts = true;
+        }
+        self.place
+    }
+}
+
 /// How often cores and packages were throttled.
 #[derive(Default)]
-struct Topology {
+struct Throttles {
     /// Package, core and count; one row for each core, however many CPUs it has.
     cores: Vec<(u64, u64, Option<u64>)>,
     packages: Vec<(u64, Option<u64>)>,
 }
 
-impl Topology {
-    fn update(&mut self, host: &mut Host, cpus: &[String]) {
+impl Throttles {
+    fn update(&mut self, cpus: &mut [Sysfs]) {
         self.cores.clear();
         self.packages.clear();
-        let folder = host.sys("devices/system/cpu");
         for cpu in cpus {
-            let cpu = folder.join(cpu);
-            // A CPU that is offline has no topology.
-            let Ok(package) = host.unsigned(&cpu.join("topology/physical_package_id")) else { continue };
-            let Ok(core) = host.unsigned(&cpu.join("topology/core_id")) else { continue };
-            let mut count = |name: &str| host.unsigned(&cpu.join("thermal_throttle").join(name)).ok();
+            let Some((package, core)) = cpu.place() else { continue };
+            if !cpu.counts {
+                continue;
+            }
+            let mut absent = 0;
+            let mut count = |file: &mut KeptFile| {
+                file.unsigned().inspect_err(|error| absent += i32::from(error.is_not_found())).ok()
+            };
             if !self.cores.iter().any(|&(p, c, count)| (p, c) == (package, core) && count.is_some()) {
-                self.cores.push((package, core, count("core_throttle_count")));
+                self.cores.push((package, core, count(&mut cpu.files.core_throttles)));
             }
             if !self.packages.iter().any(|&(p, count)| p == package && count.is_some()) {
-                self.packages.push((package, count("package_throttle_count")));
+                self.packages.push((package, count(&mut cpu.files.package_throttles)));
             }
+            cpu.counts = absent < 2;
         }
     }
 

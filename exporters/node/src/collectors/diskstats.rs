@@ -142,7 +142,7 @@ impl Known {
 impl Diskstats {
     fn new(setup: &Setup<'_>) -> Result<Self, String> {
         Ok(Self {
-            file: KeptFile::new(setup.host.proc("diskstats")),
+            file: KeptFile::of_records(setup.host.proc("diskstats"), 512),
             filter: Filter::new(setup.options, &EXCLUDE, &INCLUDE)?,
             disks: Vec::new(),
             known: HashMap::new(),

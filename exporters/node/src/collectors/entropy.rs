@@ -13,7 +13,7 @@ pub(super) static SPEC: Spec = Spec {
     about: "fill and size of the random pool",
     flags: &[],
     build: |setup| {
-        let file = |name: &str| KeptFile::new(setup.host.proc("sys/kernel/random").join(name));
+        let file = |name: &str| KeptFile::single(setup.host.proc("sys/kernel/random").join(name));
         Ok(Box::new(Entropy { files: [file("entropy_avail"), file("poolsize")], bits: [None; 2] }))
     },
 };

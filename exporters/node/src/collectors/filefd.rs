@@ -30,7 +30,7 @@ struct Filefd {
 
 impl Filefd {
     fn new(setup: &Setup<'_>) -> Self {
-        Self { file: KeptFile::new(setup.host.proc("sys/fs/file-nr")), found: None }
+        Self { file: KeptFile::single(setup.host.proc("sys/fs/file-nr")), found: None }
     }
 }
 

@@ -33,7 +33,7 @@ struct Loadavg {
 
 impl Loadavg {
     fn new(setup: &Setup<'_>) -> Self {
-        Self { file: KeptFile::new(setup.host.proc("loadavg")), loads: None }
+        Self { file: KeptFile::single(setup.host.proc("loadavg")), loads: None }
     }
 }
 

@@ -98,7 +98,7 @@ struct Meminfo {
 
 impl Meminfo {
     fn new(setup: &Setup<'_>) -> Self {
-        Self { file: KeptFile::new(setup.host.proc("meminfo")), values: vec![None; FIELDS.len()] }
+        Self { file: KeptFile::single(setup.host.proc("meminfo")), values: vec![None; FIELDS.len()] }
     }
 }
 

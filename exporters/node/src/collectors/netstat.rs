@@ -54,7 +54,7 @@ struct Layout {
 
 impl Netstat {
     fn new(setup: &Setup<'_>) -> Result<Self, String> {
-        let file = |name: &str| KeptFile::new(setup.host.proc("net").join(name));
+        let file = |name: &str| KeptFile::single(setup.host.proc("net").join(name));
         Ok(Self {
             tables: [file("netstat"), file("snmp")],
             list: file("snmp6"),

@@ -85,7 +85,7 @@ struct Stalls {
 
 impl Pressure {
     fn new(setup: &Setup<'_>) -> Self {
-        let file = |r: &Resource| KeptFile::new(setup.host.proc("pressure").join(r.name));
+        let file = |r: &Resource| KeptFile::single(setup.host.proc("pressure").join(r.name));
         Self { files: RESOURCES.iter().map(file).collect(), stalls: Vec::new() }
     }
 }

@@ -42,7 +42,7 @@ struct Sockstat {
 
 impl Sockstat {
     fn new(setup: &Setup<'_>) -> Self {
-        let file = |name: &str| KeptFile::new(setup.host.proc("net").join(name));
+        let file = |name: &str| KeptFile::single(setup.host.proc("net").join(name));
         Self { files: [file("sockstat"), file("sockstat6")], used: None, values: Singles::default() }
     }
 

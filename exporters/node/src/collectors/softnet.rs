@@ -51,7 +51,7 @@ struct Row {
 
 impl Softnet {
     fn new(setup: &Setup<'_>) -> Self {
-        Self { file: KeptFile::new(setup.host.proc("net/softnet_stat")), cpus: Vec::new() }
+        Self { file: KeptFile::of_records(setup.host.proc("net/softnet_stat"), 256), cpus: Vec::new() }
     }
 }
 

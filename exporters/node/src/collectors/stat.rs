@@ -63,7 +63,7 @@ struct Facts {
 impl Stat {
     fn new(setup: &Setup<'_>) -> Self {
         Self {
-            file: KeptFile::new(setup.host.proc("stat")),
+            file: KeptFile::single(setup.host.proc("stat")),
             with_softirq: setup.options.switch(&SOFTIRQ),
             facts: None,
         }

@@ -5,6 +5,7 @@
 //! current_clocksource:    tsc
 //! ```
 
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use openmetrics::model::{Descriptor, Labels};
@@ -12,7 +13,7 @@ use tz::TimeZone;
 
 use super::{NodeCollector, Spec};
 use crate::families::{INFO, gauge, info};
-use crate::host::{Error, Host};
+use crate::host::{Error, Host, KeptFile};
 use crate::page::Page;
 
 pub(super) static SPEC: Spec = Spec {
@@ -41,13 +42,30 @@ struct Time {
 }
 
 struct Clocksource {
+    folder: PathBuf,
+    files: [KeptFile; 2],
     available: Vec<String>,
-    current: String,
+    current: Option<String>,
+}
+
+impl Clocksource {
+    fn new(folder: PathBuf) -> Self {
+        let files = ["available_clocksource", "current_clocksource"].map(|name| KeptFile::new(folder.join(name)));
+        Self { folder, files, available: Vec::new(), current: None }
+    }
+
+    fn update(&mut self) -> Result<(), Error> {
+        self.available.clear();
+        self.current = None;
+        let [available, current] = &mut self.files;
+        self.available.extend(available.text()?.split_ascii_whitespace().map(str::to_owned));
+        self.current = Some(current.text()?.trim().to_owned());
+        Ok(())
+    }
 }
 
 impl NodeCollector for Time {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
-        self.sources.clear();
         // A clock before 1970 is told as such.
         let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => after.as_nanos() as i128,
@@ -60,15 +78,18 @@ impl NodeCollector for Time {
             local.time_zone_designation().clone_into(&mut self.designation);
         }
         let folder = host.sys("devices/system/clocksource");
-        let Ok(names) = host.list(&folder) else { return Ok(()) };
-        for name in names {
-            let numbered = name.strip_prefix("clocksource").is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
-            if numbered {
-                let source = folder.join(&name);
-                let available = host.line(&source.join("available_clocksource"))?;
-                let current = host.line(&source.join("current_clocksource"))?;
-                let available = available.split_ascii_whitespace().map(str::to_owned).collect();
-                self.sources.push(Clocksource { available, current });
+        let names = host.list(&folder).unwrap_or_default();
+        let numbered = |name: &String| {
+            name.strip_prefix("clocksource").is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let folders: Vec<PathBuf> =
+            names.into_iter().filter(numbered).map(|name| folder.join(name)).collect();
+        if !self.sources.iter().map(|source| &source.folder).eq(&folders) {
+            self.sources = folders.into_iter().map(Clocksource::new).collect();
+        }
+        for source in &mut self.sources {
+            if let Err(error) = source.update() {
+                host.note(error);
             }
         }
         Ok(())
@@ -85,7 +106,9 @@ impl NodeCollector for Time {
         }
         let mut family = out.family(&CURRENT);
         for (i, source) in self.sources.iter().enumerate() {
-            family.point(Labels::new(&[("device", &i.to_string()), ("clocksource", &source.current)]), INFO);
+            if let Some(current) = &source.current {
+                family.point(Labels::new(&[("device", &i.to_string()), ("clocksource", current)]), INFO);
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) static SPEC: Spec = Spec {
     about: "bytes that wait in UDP sockets",
     flags: &[],
     build: |setup| {
-        let file = |name: &str| KeptFile::new(setup.host.proc("net").join(name));
+        let file = |name: &str| KeptFile::of_records(setup.host.proc("net").join(name), 256);
         Ok(Box::new(UdpQueues { files: [("v4", file("udp")), ("v6", file("udp6"))], sums: [None; 2] }))
     },
 };

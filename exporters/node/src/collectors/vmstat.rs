@@ -31,6 +31,8 @@ pub(super) static SPEC: Spec = Spec {
 struct Vmstat {
     file: KeptFile,
     filter: Filter,
+    /// The names by line, which do not change while the kernel runs, and where their values go if they are told.
+    names: Vec<(String, Option<usize>)>,
     values: Singles,
 }
 
@@ -39,37 +41,89 @@ impl Vmstat {
         Ok(Self {
             file: KeptFile::new(setup.host.proc("vmstat")),
             filter: Filter::including(setup.options, &FIELDS)?,
+            names: Vec::new(),
             values: Singles::default(),
         })
     }
 }
 
+/// Where the value of `name` goes, if it is told.
+fn place(name: &str, filter: &mut Filter, values: &mut Singles) -> Option<usize> {
+    filter.keeps(name).then(|| {
+        values.place(name, |name| {
+            let help = format!("Field {name} of /proc/vmstat.");
+            families::named(&format!("node_vmstat_{name}"), MetricType::Unknown, help)
+        })
+    })
+}
+
+/// Reads the lines; hands on those that do not fit.
+fn read<'t>(
+    text: &'t str,
+    names: &mut Vec<(String, Option<usize>)>,
+    filter: &mut Filter,
+    values: &mut Singles,
+    mut bad: impl FnMut(&'t str),
+) {
+    values.begin();
+    for (at, line) in text.lines().enumerate() {
+        let Some((name, value)) = line.split_once([' ', '\t']) else {
+            bad(line);
+            continue;
+        };
+        let known = names.get(at).filter(|(n, place)| n == name && place.is_none_or(|p| values.holds(p)));
+        let place = match known {
+            Some((_, place)) => *place,
+            None => {
+                let place = place(name, filter, values);
+                names.truncate(at);
+                if names.len() == at {
+                    names.push((name.to_owned(), place));
+                }
+                place
+            }
+        };
+        let Some(place) = place else { continue };
+        match text::words(value).next().and_then(text::number) {
+            Some(value) => values.set(place, value),
+            None => bad(line),
+        }
+    }
+}
+
 impl NodeCollector for Vmstat {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
-        self.values.begin();
-        let path = self.file.path().to_owned();
-        for line in self.file.text()?.lines() {
-            let Some([name, value]) = text::first_words(line) else {
-                host.note(Error::parse(&path, "a name and a number", line));
-                continue;
-            };
-            if !self.filter.keeps(name) {
-                continue;
-            }
-            let Some(value) = text::number(value) else {
-                host.note(Error::parse(&path, "a number", line));
-                continue;
-            };
-            let place = self.values.place(name, |name| {
-                let help = format!("Field {name} of /proc/vmstat.");
-                families::named(&format!("node_vmstat_{name}"), MetricType::Unknown, help)
-            });
-            self.values.set(place, value);
-        }
+        let Self { file, filter, names, values } = self;
+        values.begin(); // nothing is told of before if reading fails
+        let path = file.path().to_owned();
+        read(file.text()?, names, filter, values, |line| {
+            host.note(Error::parse(&path, "a name and a number", line));
+        });
         Ok(())
     }
 
     fn emit(&self, out: &mut Page<'_, '_>) {
         self.values.emit(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::Options;
+
+    #[test]
+    fn fields_are_told_wherever_they_stand() {
+        let mut filter = Filter::including(&Options::default(), &FIELDS).unwrap();
+        let (mut names, mut values) = (Vec::new(), Singles::default());
+        for (text, expected, wrong) in [
+            ("nr_free 1\npgfault 2\noom_kill 0\n", vec!["node_vmstat_pgfault 2", "node_vmstat_oom_kill 0"], vec![]),
+            ("nr_free 1\npgfault 3\noom_kill 1\n", vec!["node_vmstat_pgfault 3", "node_vmstat_oom_kill 1"], vec![]),
+            ("pgfault 4\nnr_free 1\noom_kill x\npgpgin", vec!["node_vmstat_pgfault 4"], vec!["oom_kill x", "pgpgin"]),
+        ] {
+            let mut bad = Vec::new();
+            read(text, &mut names, &mut filter, &mut values, |line| bad.push(line));
+            assert_eq!((values.told(), bad), (expected.into_iter().map(str::to_owned).collect(), wrong));
+        }
     }
 }
