@@ -6,7 +6,7 @@
 //! | [`host`] | reads that carry their path, are bounded and never wait on a pipe |
 //! | [`collectors`] | one file for each part of the host, and how to write another |
 //! | [`scrape`] | one scrape: which collectors run, how they fared |
-//! | [`page`], [`families`], [`flags`], [`text`] | what collectors are written with: descriptors, flags and filters, numbers and words |
+//! | [`gathered`], [`page`], [`families`], [`flags`], [`text`] | what collectors are written with: descriptors, flags and filters, numbers and words |
 //! | [`netlink`] | the kernel's routing tables without a file for each number |
 
 #![allow(clippy::doc_markdown)] // the kernel's words, of which the docs are full, look like code to this lint
@@ -17,6 +17,7 @@ pub mod args;
 pub mod collectors;
 pub mod families;
 pub mod flags;
+pub mod gathered;
 pub mod host;
 pub mod netlink;
 pub mod page;

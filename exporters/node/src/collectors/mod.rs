@@ -19,6 +19,10 @@
 //! 7. [`NodeCollector::emit`] tells what was kept, one family after the other. It cannot fail and does not read.
 //!    It also runs after an `update` that failed, so what was read before the failure is told.
 //!
+//! A collector that is off by default, or has little to tell, is shortest as one function with
+//! [`Reader::boxed`](crate::gathered::Reader::boxed), which gathers points by family; `zfs.rs` is an example. Where every scrape of
+//! every host pays for it, files are kept and rows have a shape of their own; `diskstats.rs` is an example.
+//!
 //! Values equal node_exporter's doubles bit for bit: same constants, same order of operations (`x * 0.001` and
 //! `x / 1000.0` differ).
 
@@ -59,6 +63,7 @@ collectors! {
     udp_queues,
     uname,
     vmstat,
+    zfs,
 }
 
 /// What is known of a collector before it runs.
