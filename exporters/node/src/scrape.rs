@@ -130,7 +130,7 @@ impl Node {
         Ok(Selection(Some(names).filter(|names| !names.is_empty())))
     }
 
-    /// Reads the host until `deadline` at most, and keeps what was found for [`tell`](Reading::tell).
+    /// Reads the host until `deadline` at most, and keeps what was found in a [`Reading`].
     pub fn read(&self, selection: &Selection, deadline: Instant) -> Reading<'_> {
         let slots: Vec<&Slot> = self.slots.iter().filter(|slot| selection.has(slot.spec.name)).collect();
         let tasks: Vec<Arc<Task>> = slots.iter().map(|slot| Arc::clone(&slot.task)).collect();

@@ -39,6 +39,7 @@ impl Build {
     }
 
     /// The library's own build.
+    #[cfg(feature = "http")]
     pub(crate) fn of_library() -> Option<Self> {
         Self::new("openmetrics_sdk", env!("CARGO_PKG_VERSION")).ok()
     }
