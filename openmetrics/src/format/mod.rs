@@ -9,7 +9,7 @@
 //! | [`Format::PROMETHEUS_PROTOBUF`] | `application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited` | counter, gauge, unknown, summary, classic and native histograms | [Prometheus protobuf](https://prometheus.io/docs/instrumenting/exposition_formats/#prometheus-protobuf-format), see [`protobuf::prometheus`] |
 //! | [`Format::OPENMETRICS_PROTOBUF`] | `application/openmetrics-protobuf; version=1.0.0` | as OpenMetrics 1.0 text | [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/#protobuf-format), see [`protobuf::openmetrics`] |
 //!
-//! [`encode`] writes any [`Collector`] in any of them; [`negotiate`] finds the one that a scraper asks for.
+//! [`encode`] writes any [`Collector`] in any of them; [`negotiate()`] finds the one that a scraper asks for.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
