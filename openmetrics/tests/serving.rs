@@ -382,8 +382,10 @@ fn a_taken_port_is_an_error_at_once() {
 #[test]
 fn one_line_serves_the_process_from_within_a_runtime_too() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    openmetrics::registry::default_registry().counter("app_jobs", "Jobs done.").unwrap().inc();
     let server = runtime.block_on(async { openmetrics::serve("127.0.0.1:0") }).unwrap();
     let text = ask(server.address(), &get("/metrics", "")).text();
+    assert!(text.contains("app_jobs_total 1\n"), "{text}");
     assert!(text.contains("openmetrics_sdk_build_info"), "{text}");
     #[cfg(target_os = "linux")]
     assert!(text.contains("process_start_time_seconds"), "{text}");

@@ -87,10 +87,9 @@ where
         } else if version == Version::HTTP_10 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("keep-alive"));
         }
-        if write(&mut io, response, headless, slot).await.is_err() {
-            return;
-        }
-        if !keep_alive {
+        let Ok(stalled) = write(&mut io, response, headless, slot).await else { return };
+        // Who took nothing for a while gets no further answer: pipelined requests would each begin a new allowance.
+        if !keep_alive || stalled {
             if body || !reader.is_empty() {
                 linger(&mut io).await;
             } else {
@@ -184,15 +183,16 @@ async fn linger<Io: Stream>(io: &mut Io) {
     let _ = timeout(LINGER, Box::pin(rest)).await;
 }
 
-/// Writes an answer within the limits on time. A client that takes nothing for a while may be cut for a newcomer.
-async fn write<Io: Stream>(io: &mut Io, response: Response, headless: bool, slot: &Slot) -> io::Result<()> {
+/// Writes an answer within the limits on time, and says whether the client stalled. One that does may be cut for a
+/// newcomer.
+async fn write<Io: Stream>(io: &mut Io, response: Response, headless: bool, slot: &Slot) -> io::Result<bool> {
     let limits = slot.limits();
     let end = Instant::now() + limits.write;
     let head = encode_head(&response, SystemTime::now());
     let body = if headless { Bytes::new() } else { response.into_body() };
     let (mut head, mut body) = (head.as_slice(), body.as_ref());
     let mut progress = Instant::now();
-    let mut stalls = false;
+    let (mut stalls, mut stalled) = (false, false);
     loop {
         let until =
             if stalls { progress + limits.write_stall } else { progress + STALLS.min(limits.write_stall) };
@@ -212,7 +212,7 @@ async fn write<Io: Stream>(io: &mut Io, response: Response, headless: bool, slot
                     io.reset_on_close();
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                stalls = true;
+                (stalls, stalled) = (true, true);
                 slot.stalls();
                 continue;
             }
@@ -226,7 +226,7 @@ async fn write<Io: Stream>(io: &mut Io, response: Response, headless: bool, slot
             slot.busy();
         }
         match written {
-            None => return Ok(()),
+            None => return Ok(stalled),
             Some(0) => return Err(io::ErrorKind::WriteZero.into()),
             Some(written) => {
                 let of_head = written.min(head.len());

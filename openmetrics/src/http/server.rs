@@ -15,6 +15,9 @@ use super::gate::{Gate, Slot};
 use super::handler::Handler;
 use super::reply;
 use super::{Limits, Request, Response, Service, Source};
+use crate::model::{Collected, Collector, Emitter};
+use crate::process::{Build, Process};
+use crate::registry::default_registry;
 
 /// Where connections come from. Open, for transports that tokio does not have.
 pub trait Accept: Send {
@@ -156,12 +159,16 @@ pub fn serve_collector(address: impl ToSocketAddrs, source: impl Source) -> io::
 ///
 /// This is the first scrape of an application in one line; [`serve_collector`] says how it works and how it ends.
 ///
-/// ```no_run
-/// openmetrics::serve("127.0.0.1:9000")?;
-/// # Ok::<(), std::io::Error>(())
+/// ```
+/// use openmetrics::registry::default_registry;
+///
+/// let jobs = default_registry().counter("app_jobs", "Jobs done.")?;
+/// openmetrics::serve("127.0.0.1:0")?; // as a rule at a port that the scraper knows
+/// jobs.inc();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn serve(address: impl ToSocketAddrs) -> io::Result<Serving> {
-    serve_collector(address, OfProcess::default())
+    serve_collector(address, Everything { process: Process::current(), library: Build::of_library() })
 }
 
 /// The same as [`serve_collector`] with limits of one's own.
@@ -230,24 +237,19 @@ impl fmt::Debug for Serving {
     }
 }
 
-/// What every application tells: its process, and the library's version.
-struct OfProcess {
-    process: crate::process::Process,
-    library: Option<crate::process::Build>,
+/// What an application tells: the default registry, its process, and the library's version.
+struct Everything {
+    process: Process,
+    library: Option<Build>,
 }
 
-impl Default for OfProcess {
-    fn default() -> Self {
-        Self { process: crate::process::Process::current(), library: crate::process::Build::of_library() }
-    }
-}
-
-impl crate::model::Collector for OfProcess {
-    fn collect(&self, out: &mut crate::model::Emitter<'_>) -> crate::model::Collected {
+impl Collector for Everything {
+    fn collect(&self, out: &mut Emitter<'_>) -> Collected {
+        let registered = default_registry().collect(out);
         if let Some(library) = &self.library {
             library.collect(out)?;
         }
-        self.process.collect(out)
+        registered.and(self.process.collect(out))
     }
 }
 
