@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 use super::claims::Claims;
 use super::family::{Descriptor, Metric, MetricFamily, MetricSet, MetricType};
-use super::label::{LabelSet, Labels};
+use super::label::{LabelSet, Labels, render, render_protobuf};
 use super::name::MetricName;
 use super::point::Point;
 use super::value::Timestamp;
@@ -220,7 +220,7 @@ impl Emitter<'_> {
                     false
                 }
             };
-        self.ledger.begin_family();
+        self.ledger.begin_family(self.labels);
         let Self { sink, ledger, labels, .. } = self;
         FamilyEmitter { sink: &mut **sink, ledger, labels, descriptor, accepted, unique: false }
     }
@@ -321,7 +321,7 @@ impl<'a> FamilyEmitter<'a> {
             if self.labels.is_empty() {
                 self.sink.point(labels, point)
             } else {
-                self.sink.point(&labels.after(Labels::from(self.labels)), point)
+                self.sink.point(&labels.after(self.ledger.scope(self.labels)), point)
             }
         });
         match taken {
@@ -391,14 +391,32 @@ struct Ledger {
     sets: Vec<u8>,
     /// The last label set and its timestamp: points of one metric may follow each other in time.
     last: Option<(u64, Option<Timestamp>)>,
+    /// The scope's constant labels, rendered once a family instead of once a point.
+    scope_text: String,
+    scope_protobuf: Vec<u8>,
     report: Report,
 }
 
 impl Ledger {
-    fn begin_family(&mut self) {
+    fn begin_family(&mut self, scope: &LabelSet) {
         self.seen.clear();
         self.sets.clear();
         self.last = None;
+        self.scope_text.clear();
+        self.scope_protobuf.clear();
+        if !scope.is_empty() && scope.iter().all(|label| label.name.is_classic()) {
+            render(&Labels::from(scope), &mut self.scope_text);
+            render_protobuf(&Labels::from(scope), &mut self.scope_protobuf);
+        }
+    }
+
+    /// The labels of the scope, rendered if their names allow it.
+    fn scope<'a>(&'a self, labels: &'a LabelSet) -> Labels<'a> {
+        if self.scope_text.is_empty() {
+            Labels::from(labels)
+        } else {
+            Labels::rendered(&self.scope_text, &self.scope_protobuf)
+        }
     }
 
     /// Notes a label set of the open family; an error if it was there before, in any order of its labels.

@@ -182,6 +182,12 @@ impl<'a> Labels<'a> {
         Parts { next: Some(*self) }
     }
 
+    /// Whether all of it is rendered.
+    #[inline]
+    pub(crate) fn is_rendered(&self) -> bool {
+        matches!(self.first, Part::Rendered(_)) && self.rest.is_none_or(Labels::is_rendered)
+    }
+
     /// Names and values in order. A value is borrowed unless its rendered form is all there is and had escapes.
     #[inline]
     pub fn iter(&self) -> Iter<'a> {

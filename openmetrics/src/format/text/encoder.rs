@@ -18,6 +18,8 @@ pub(crate) struct Encoder<'o> {
     pub(super) dialect: Dialect,
     pub(super) escaping: Escaping,
     created: bool,
+    /// Whether start timestamps are written in one way or the other.
+    writes_starts: bool,
     /// The names taken, as they are written: escaping may make one of two (ESC-07).
     claims: Claims,
     pub(super) family: Family,
@@ -35,6 +37,10 @@ pub(super) struct Family {
     pub(super) metric_type: MetricType,
     /// The name of samples that are plain numbers.
     pub(super) sample: Name,
+    /// The same with an opening brace.
+    head: Vec<u8>,
+    /// Whether that is all it takes to begin a sample: no quotes, and no names to be compared.
+    plain: bool,
     /// What `_bucket`, `_created` and the like are added to.
     base: Name,
     /// The name unescaped, which is the label of a stateset's states.
@@ -63,6 +69,7 @@ impl<'o> Encoder<'o> {
             dialect,
             escaping,
             created: options.created_samples,
+            writes_starts: options.created_samples || dialect == Dialect::OpenMetrics2,
             claims: Claims::default(),
             family: Family::default(),
             tails: [tail("_created"), tail("_gcount"), tail("_gsum")],
@@ -147,6 +154,7 @@ impl<'o> Encoder<'o> {
     /// only so would be one.
     fn check_escaped<'l>(&mut self, names: impl Iterator<Item = &'l str> + Clone) -> Result<(), Refusal> {
         let escaping = self.escaping;
+        self.family.plain = false;
         let map = self.family.escaped.get_or_insert_with(|| {
             let lines = self.out.get(self.family.from..).unwrap_or_default();
             label_names(lines).map(|name| (name.to_owned(), name.to_owned())).collect()
@@ -172,10 +180,39 @@ impl<'o> Encoder<'o> {
         self.escaping != Escaping::AllowUtf8 && (self.family.escaped.is_some() || has_foreign_names(labels))
     }
 
+    /// A line of rendered labels and a number, as nearly all lines are. [`number`](Self::number) writes the same.
     #[inline]
+    fn rendered_number(&mut self, labels: &Labels<'_>, number: Number) -> Result<(), Refusal> {
+        let Self { out, family, dialect, .. } = self;
+        if family.metric_type == MetricType::Counter && !matches!(number, Number::Unsigned(_)) {
+            check_counter(number, *dialect)?;
+        }
+        let before = out.len();
+        out.extend_from_slice(&family.head);
+        let none = out.len();
+        for part in labels.parts() {
+            if let Part::Rendered(rendered) = part {
+                if out.len() > none && !rendered.text.is_empty() {
+                    out.push(b',');
+                }
+                out.extend_from_slice(rendered.text.as_bytes());
+            }
+        }
+        if out.len() > none {
+            out.extend_from_slice(b"} ");
+        } else {
+            out.truncate(before);
+            family.sample.push("", out);
+            out.push(b' ');
+        }
+        push_number(out, number, dialect.style());
+        out.push(b'\n');
+        Ok(())
+    }
+
     fn number(&mut self, labels: &Labels<'_>, number: Number, point: &Point<'_>) -> Result<(), Refusal> {
         let counts = self.family.metric_type == MetricType::Counter;
-        if counts && self.dialect != Dialect::Prometheus {
+        if counts {
             check_counter(number, self.dialect)?;
         }
         let Self { out, family, escaping, dialect, .. } = self;
@@ -479,10 +516,14 @@ impl Sink for Encoder<'_> {
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.flush_tails();
         let heading = self.claim(descriptor)?;
-        let Family { metric_type, sample, base, name, help, escaped, .. } = &mut self.family;
+        let Family { metric_type, sample, head, plain, base, name, help, escaped, .. } = &mut self.family;
         *escaped = None;
         *metric_type = heading.metric_type;
         sample.set(&heading.family, heading.suffix);
+        *plain = !sample.is_quoted();
+        head.clear();
+        sample.push("", head);
+        head.push(b'{');
         let stem = match (heading.metric_type, heading.suffix) {
             (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(&heading.family),
             _ => &heading.family,
@@ -499,6 +540,14 @@ impl Sink for Encoder<'_> {
 
     #[inline]
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
+        if let Value::Number(number) = point.value {
+            let bare = point.timestamp.is_none()
+                && point.exemplars.is_empty()
+                && (point.start.is_none() || !self.writes_starts);
+            if bare && self.family.plain && labels.is_rendered() {
+                return self.rendered_number(labels, number);
+            }
+        }
         if self.escapes(labels) {
             self.check_escaped(labels.iter().map(|(name, _)| name))?;
         }
@@ -536,9 +585,10 @@ fn label_names(lines: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A counter is a number from zero up.
+/// A counter is a number from zero up; Prometheus text does not mind.
+#[inline]
 pub(crate) fn check_counter(number: Number, dialect: Dialect) -> Result<(), Refusal> {
-    if !(number.is_nan() || number.is_negative()) {
+    if dialect == Dialect::Prometheus || !(number.is_nan() || number.is_negative()) {
         return Ok(());
     }
     let (rule, what) = match (dialect, number.is_nan()) {

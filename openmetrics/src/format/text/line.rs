@@ -24,6 +24,10 @@ impl Name {
         self.text.extend_from_slice(suffix.as_bytes());
     }
 
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.quoted
+    }
+
     /// Appends it as metadata lines have it.
     pub(crate) fn push(&self, suffix: &str, out: &mut Vec<u8>) {
         if self.quoted {
