@@ -10,6 +10,7 @@
 //! | [`netlink`] | the kernel's routing tables without a file for each number |
 
 #![allow(clippy::doc_markdown)] // the kernel's words, of which the docs are full, look like code to this lint
+#![allow(clippy::unnecessary_wraps)] // all readers of collectors have one signature
 #![allow(clippy::single_match_else)] // two arms side by side read better than an if with a pattern
 
 mod adjtimex;

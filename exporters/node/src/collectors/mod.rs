@@ -41,6 +41,8 @@ macro_rules! collectors {
 
 collectors! {
     arp,
+    buddyinfo,
+    cgroups,
     conntrack,
     cpu,
     diskstats,
@@ -48,9 +50,13 @@ collectors! {
     filefd,
     filesystem,
     hwmon,
+    interrupts,
+    ksmd,
+    lnstat,
     loadavg,
     mdadm,
     meminfo,
+    meminfo_numa,
     mountstats,
     netclass,
     netdev,
@@ -58,7 +64,10 @@ collectors! {
     nfs,
     nfsd,
     pressure,
+    schedstat,
+    slabinfo,
     sockstat,
+    softirqs,
     softnet,
     stat,
     thermal_zone,
@@ -67,7 +76,9 @@ collectors! {
     udp_queues,
     uname,
     vmstat,
+    xfrm,
     zfs,
+    zoneinfo,
 }
 
 /// What is known of a collector before it runs.
