@@ -59,6 +59,13 @@ pub(crate) enum Kind {
         offset: u64,
         message: String,
     },
+    /// What is wrong with a text that was read.
+    #[cfg_attr(not(feature = "parse"), allow(dead_code))]
+    Finding {
+        rule: &'static str,
+        position: Position,
+        message: String,
+    },
 }
 
 impl Error {
@@ -69,11 +76,22 @@ impl Error {
     /// The id of the rule that was broken.
     pub fn rule(&self) -> Option<&'static str> {
         Some(match &*self.0 {
-            Kind::Name { rule, .. } | Kind::Protobuf { rule, .. } | Kind::Refused { rule, .. } => rule,
+            Kind::Name { rule, .. }
+            | Kind::Protobuf { rule, .. }
+            | Kind::Refused { rule, .. }
+            | Kind::Finding { rule, .. } => rule,
             Kind::DuplicateLabel { .. } => "OM1-LAB-02",
             Kind::Unit { .. } => "OM1-SYN-11",
             Kind::Schema { .. } => "NH-01",
         })
+    }
+
+    /// Where in the text that was read, if that is where the error was found.
+    pub fn position(&self) -> Option<Position> {
+        match &*self.0 {
+            Kind::Finding { position, .. } => Some(*position),
+            _ => None,
+        }
     }
 }
 
@@ -99,6 +117,9 @@ impl fmt::Display for Error {
             }
             Kind::Protobuf { offset, message, .. } => write!(f, "byte {offset}: {message}")?,
             Kind::Refused { message, .. } => f.write_str(message)?,
+            Kind::Finding { position, message, .. } => {
+                write!(f, "line {}, column {}: {message}", position.line, position.column)?;
+            }
         }
         self.rule().map_or(Ok(()), |rule| write!(f, " [{rule}]"))
     }

@@ -23,6 +23,9 @@ use std::fmt;
 
 pub use escape::Escaping;
 pub use negotiate::{Coding, negotiate, negotiate_coding};
+pub use text::Dialect;
+#[cfg(feature = "parse")]
+pub use text::{assemble, entries};
 
 use crate::model::{Collector, Report, collect_into};
 
@@ -202,6 +205,31 @@ pub(crate) static ROWS: &[Row] = &[
 impl Wire {
     fn row(self) -> &'static Row {
         ROWS.iter().find(|row| row.wire == self).expect("every wire has its row, as a test shows")
+    }
+}
+
+/// Reads a whole exposition, strictly: whatever breaks a rule is an error, with the rule's id and the place.
+///
+/// For all that is wrong, and for what can be read nevertheless, see [`assemble`]; for line after line without copies,
+/// [`entries`].
+///
+/// ```
+/// use openmetrics::format::{Format, decode};
+///
+/// let set = decode(b"# TYPE a counter\na_total 1\n# EOF\n", Format::OPENMETRICS_1_0)?;
+/// assert_eq!(set.family("a").unwrap().metrics.len(), 1);
+/// let error = decode(b"# TYPE a counter\na_total -1\n# EOF\n", Format::OPENMETRICS_1_0).unwrap_err();
+/// assert_eq!(error.to_string(), "line 2, column 9: a counter is not negative [OM1-CNT-04]");
+/// # Ok::<(), openmetrics::Error>(())
+/// ```
+#[cfg(feature = "parse")]
+pub fn decode(bytes: &[u8], format: Format) -> Result<crate::model::MetricSet, crate::Error> {
+    match format.wire {
+        Wire::PrometheusProtobuf => protobuf::prometheus::decode(bytes),
+        Wire::OpenMetricsProtobuf => protobuf::openmetrics::decode(bytes),
+        Wire::Text0 | Wire::Text1 => assemble::decode(bytes, text::Dialect::Prometheus),
+        Wire::OpenMetrics0 | Wire::OpenMetrics1 => assemble::decode(bytes, text::Dialect::OpenMetrics1),
+        Wire::OpenMetrics2 => assemble::decode(bytes, text::Dialect::OpenMetrics2),
     }
 }
 

@@ -1,10 +1,18 @@
 //! The text formats: line by line, for people and for scrapers.
 
+#[cfg(feature = "parse")]
+pub mod assemble;
 mod classic;
 mod composite;
 mod encoder;
+#[cfg(feature = "parse")]
+pub mod entries;
+#[cfg(feature = "parse")]
+mod grammar;
 mod line;
 mod number;
+#[cfg(feature = "parse")]
+mod numeral;
 
 pub(crate) use classic::{check as check_classic, from_native};
 pub(crate) use encoder::{Encoder, check_counter, check_summary, exemplar_fits, place_exemplars, repeated};
@@ -15,7 +23,7 @@ use number::Style;
 
 /// What differs between the text formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub enum Dialect {
     /// 0.0.4 and 1.0.0, which differ in their escaping only.
     Prometheus,
     /// OpenMetrics 1.0.

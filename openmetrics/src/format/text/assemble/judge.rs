@@ -1,0 +1,993 @@
+//! One pass over the lines: whose each sample is, and which rules it breaks.
+
+use std::borrow::Cow;
+
+use super::super::Dialect;
+use super::super::entries::{
+    ByteSpan, Fault, LineSpan, Located, Metadata, MetadataKind, RawLabel, Sample, Written,
+};
+use super::super::numeral;
+use super::composite;
+use super::findings::{Findings, Place};
+use super::metric::{Context, Point};
+use super::names::{Families, Record, Role, role, split_suffix};
+use super::seen::{Found, Of, Relation, Seen, special_name};
+use crate::model::{MetricType, Number, Timestamp};
+
+/// Where a sample belongs: what whoever builds families needs to know beside the sample itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub(super) family: u32,
+    pub(super) role: Role,
+    /// The number of its metric, counted over the whole exposition.
+    pub(super) metric: u32,
+    /// Whether the sample begins a further point of the metric.
+    pub(super) new_point: bool,
+    /// The label that belongs to the sample and not to the metric: `le`, `quantile`, the state.
+    pub(super) special: Option<usize>,
+    /// What `le` or `quantile` says.
+    pub(super) bound: f64,
+}
+
+/// The family whose lines are being read.
+pub(super) struct Open<'a> {
+    pub(super) id: u32,
+    pub(super) name: Cow<'a, str>,
+    pub(super) metric_type: MetricType,
+    pub(super) has_samples: bool,
+    /// Whether samples of another family came before, so that what follows here is out of place already.
+    reopened: bool,
+    first: Place,
+    type_line: Option<Place>,
+    help_line: Option<Place>,
+    unit_line: Option<(Place, Written<'a>)>,
+}
+
+/// How a sample's timestamp compares with those of its metric.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    /// It belongs to the point being read.
+    Same,
+    /// It begins another one.
+    New,
+    /// It is out of order, which is a finding; its value is looked at no further.
+    Astray,
+}
+
+/// The metric whose samples are being read.
+#[derive(Clone, Copy)]
+struct Group {
+    number: u32,
+    first: Place,
+    has_timestamps: bool,
+    /// The metric was left and has come back, which is a finding already; what is missing in it is then no other.
+    broken: bool,
+}
+
+/// The rules about one thing, by dialect.
+struct Rules {
+    duplicate: &'static str,
+    family_twice: &'static str,
+    family_interleaved: &'static str,
+    metric_interleaved: &'static str,
+    late_metadata: &'static str,
+    second_metadata: &'static str,
+    label_twice: &'static str,
+    label_reserved: &'static str,
+    family_reserved: &'static str,
+    range: &'static str,
+    time_order: &'static str,
+}
+
+const OM1: Rules = Rules {
+    duplicate: "OM1-LAB-04",
+    family_twice: "OM1-FAM-01",
+    family_interleaved: "OM1-FAM-16",
+    metric_interleaved: "OM1-FAM-17",
+    late_metadata: "OM1-FAM-07",
+    second_metadata: "OM1-FAM-08",
+    label_twice: "OM1-LAB-02",
+    label_reserved: "OM1-LAB-01",
+    family_reserved: "OM1-FAM-02",
+    range: "OM1-NUM-05",
+    time_order: "OM1-TS-04",
+};
+const OM2: Rules = Rules {
+    family_twice: "OM2-FAM-01",
+    family_interleaved: "OM2-FAM-01",
+    metric_interleaved: "OM2-SS-02",
+    late_metadata: "OM2-FAM-01",
+    second_metadata: "OM2-FAM-03",
+    label_reserved: "OM2-NAME-03",
+    family_reserved: "OM2-NAME-03",
+    time_order: "OM2-VAL-03",
+    ..OM1
+};
+const P4: Rules = Rules {
+    duplicate: "P4-19",
+    family_twice: "P4-18",
+    family_interleaved: "P4-18",
+    late_metadata: "P4-18",
+    second_metadata: "P4-07",
+    label_twice: "P4-13",
+    range: "P4-16",
+    ..OM1
+};
+static RULES: [Rules; 3] = [P4, OM1, OM2];
+
+pub(super) struct Judge<'a> {
+    input: &'a [u8],
+    dialect: Dialect,
+    rules: &'static Rules,
+    pub(super) findings: Findings,
+    families: Families,
+    pub(super) open: Option<Open<'a>>,
+    seen: Seen<'a>,
+    group: Option<Group>,
+    point: Point<'a>,
+    metrics: u32,
+    /// Name and role of the last sample: most samples are called as the one before.
+    last_name: &'a str,
+    last_role: Role,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(input: &'a [u8], dialect: Dialect, findings: Findings) -> Self {
+        let rules = match dialect {
+            Dialect::Prometheus => &RULES[0],
+            Dialect::OpenMetrics1 => &RULES[1],
+            Dialect::OpenMetrics2 => &RULES[2],
+        };
+        Self {
+            input,
+            dialect,
+            rules,
+            findings,
+            families: Families::new(),
+            open: None,
+            seen: Seen::new(input, dialect),
+            group: None,
+            point: Point::default(),
+            metrics: 0,
+            last_name: "",
+            last_role: Role::Value,
+        }
+    }
+
+    fn is_prometheus(&self) -> bool {
+        self.dialect == Dialect::Prometheus
+    }
+
+    /// The family with this number, as it is at the end.
+    pub(super) fn family(&self, id: u32) -> Option<&Record> {
+        self.families.get(id)
+    }
+
+    /// The name of the family with this number.
+    pub(super) fn family_name(&self, id: u32) -> Cow<'a, str> {
+        self.families.name(self.input, id)
+    }
+
+    /// Whether there is a family of this name.
+    pub(super) fn has_family(&self, name: &str) -> bool {
+        self.families.find(self.input, name).is_some()
+    }
+
+    pub(super) fn fault(&mut self, fault: &Fault) {
+        self.findings.fault(fault, true);
+    }
+
+    /// A comment; those of the Prometheus formats that look like metadata without saying any are a finding.
+    pub(super) fn comment(&mut self, text: &str, line: LineSpan) {
+        let words = text.trim_start_matches([' ', '\t']).strip_prefix('#').unwrap_or_default();
+        let mut words = words.split([' ', '\t']).filter(|word| !word.is_empty());
+        let rule = match words.next() {
+            Some("HELP") => "P4-06",
+            Some("TYPE") => "P4-08",
+            _ => return,
+        };
+        if words.next().is_none() {
+            self.findings.tolerate(
+                rule,
+                Place::new(line, line.span),
+                || "metadata without a metric name; readers take it for a comment",
+            );
+        }
+    }
+
+    // -- metadata
+
+    /// A metadata line. Gives the number of its family.
+    pub(super) fn metadata(&mut self, metadata: &Metadata<'a>, line: LineSpan) -> Option<u32> {
+        if self.is_prometheus() && metadata.kind == MetadataKind::Help && metadata.text.raw().is_empty() {
+            return None; // as if it were not there
+        }
+        let place = Place::new(line, metadata.name.span());
+        let name = metadata.name.unescape();
+        let is_open = self.open.as_ref().is_some_and(|open| open.name == name);
+        if !is_open {
+            match self.families.find(self.input, &name) {
+                Some(id) => self.reopen_for_metadata(id, metadata, place),
+                None => self.open_new(name, metadata.name, place),
+            }
+        } else if self.open.as_ref().is_some_and(|open| open.has_samples) {
+            self.late_metadata(metadata, place);
+        }
+        self.take_metadata(metadata, line, place);
+        self.open.as_ref().map(|open| open.id)
+    }
+
+    /// Metadata of a family that had lines before, and others after them.
+    fn reopen_for_metadata(&mut self, id: u32, metadata: &Metadata<'a>, place: Place) {
+        let record = self.families.get(id).copied();
+        let related = self.declared(id);
+        self.switch_to(id, place);
+        let Some(record) = record else { return };
+        let second = match metadata.kind {
+            MetadataKind::Type(_) => record.has_type,
+            MetadataKind::Help => record.has_help,
+            MetadataKind::Unit => record.has_unit,
+        };
+        if self.is_prometheus() {
+            if !second && matches!(metadata.kind, MetadataKind::Type(_)) && record.has_samples {
+                self.findings.add_related(
+                    "P4-11",
+                    place,
+                    related,
+                    true,
+                    || "TYPE after samples of the metric",
+                );
+            } else if !second {
+                self.findings.add_related(
+                    "P4-18",
+                    place,
+                    related,
+                    false,
+                    || "the lines of a metric are not one group",
+                );
+            }
+            return;
+        }
+        if !second || record.has_samples {
+            self.findings.add_related(
+                self.rules.family_twice,
+                place,
+                related,
+                true,
+                || "the family was there before; all its lines have to be one group",
+            );
+        }
+    }
+
+    fn late_metadata(&mut self, metadata: &Metadata<'a>, place: Place) {
+        let Some(open) = &self.open else { return };
+        let repeats = match metadata.kind {
+            MetadataKind::Type(_) => open.type_line.is_some(),
+            MetadataKind::Help => open.help_line.is_some(),
+            MetadataKind::Unit => open.unit_line.is_some(),
+        };
+        if repeats {
+            return; // the more telling finding follows
+        }
+        let keyword = metadata.kind.keyword();
+        let (rule, fatal) = match (self.dialect, metadata.kind) {
+            (Dialect::Prometheus, MetadataKind::Type(_)) => ("P4-11", true),
+            (Dialect::Prometheus, _) => ("P4-18", false),
+            _ => (self.rules.late_metadata, true),
+        };
+        let related = (open.first, "the family begins here");
+        self.findings
+            .add_related(rule, place, related, fatal, || format!("{keyword} after samples of its family"));
+    }
+
+    /// Keeps what a metadata line says and checks it against what is known.
+    fn take_metadata(&mut self, metadata: &Metadata<'a>, line: LineSpan, place: Place) {
+        let Self { open: Some(open), families, findings, rules, dialect, .. } = self else { return };
+        let earlier = match metadata.kind {
+            MetadataKind::Type(_) => open.type_line,
+            MetadataKind::Help => open.help_line,
+            MetadataKind::Unit => open.unit_line.map(|(place, _)| place),
+        };
+        let Some(record) = families.get_mut(open.id) else { return };
+        let seen = match metadata.kind {
+            MetadataKind::Type(_) => &mut record.has_type,
+            MetadataKind::Help => &mut record.has_help,
+            MetadataKind::Unit => &mut record.has_unit,
+        };
+        if std::mem::replace(seen, true) {
+            let rule = match (*dialect, metadata.kind) {
+                (Dialect::Prometheus, MetadataKind::Type(_)) => "P4-10",
+                _ => rules.second_metadata,
+            };
+            let keyword = metadata.kind.keyword();
+            let message = || format!("a second {keyword} line for {:?}", open.name);
+            match earlier {
+                Some(earlier) => {
+                    findings.add_related(rule, place, (earlier, "the first is here"), true, message);
+                }
+                None => findings.add(rule, place, message),
+            }
+            return;
+        }
+        match metadata.kind {
+            MetadataKind::Type(metric_type) => {
+                open.type_line = Some(place);
+                if record.has_samples {
+                    return; // too late to count
+                }
+                record.metric_type = metric_type;
+                open.metric_type = metric_type;
+                self.last_name = "";
+                self.check_clash_of_type(place);
+            }
+            MetadataKind::Help => {
+                open.help_line = Some(place);
+                if *dialect != Dialect::Prometheus {
+                    if let Some(at) = raw_quote(metadata.text.raw()) {
+                        let at = metadata.text.span().start + at;
+                        findings.tolerate(
+                            "OM1-SYN-05",
+                            Place::new(line, ByteSpan::new(at, at + 1)),
+                            || "a double quote in a help text is written `\\\"`",
+                        );
+                    }
+                }
+                if *dialect != Dialect::Prometheus && metadata.text.raw().ends_with('\r') {
+                    let end = line.span.end;
+                    let place = Place::new(line, ByteSpan::new(end.saturating_sub(1), end));
+                    findings.add(
+                        "OM1-DOC-04",
+                        place,
+                        || "the line ends in a carriage return and a line feed",
+                    );
+                }
+                return;
+            }
+            MetadataKind::Unit => {
+                let unit = metadata.text;
+                if unit.raw().is_empty() {
+                    return; // as if it were not there
+                }
+                open.unit_line = Some((place, unit));
+                if *dialect == Dialect::OpenMetrics1 && !crate::model::unit_is_suffix(&open.name, unit.raw())
+                {
+                    findings.add("OM1-FAM-11", Place::new(line, unit.span()), || {
+                        format!("the name {:?} does not end in _{}", open.name, unit.raw())
+                    });
+                }
+            }
+        }
+        self.check_unitless();
+    }
+
+    /// Info and stateset families have no unit.
+    fn check_unitless(&mut self) {
+        let Some(open) = &self.open else { return };
+        let Some((place, unit)) = open.unit_line else { return };
+        let rule = match (self.dialect, open.metric_type) {
+            (Dialect::OpenMetrics2, MetricType::Info | MetricType::StateSet) => "OM2-FAM-07",
+            (_, MetricType::Info) => "OM1-INF-03",
+            (_, MetricType::StateSet) => "OM1-SS-06",
+            _ => return,
+        };
+        let metric_type = open.metric_type;
+        self.findings.add(rule, Place::new(place.line, unit.span()), || {
+            format!("families of type {metric_type} have no unit")
+        });
+    }
+
+    // -- families
+
+    /// The place where a family was first, for findings to point at.
+    fn declared(&self, id: u32) -> (Place, &'static str) {
+        let place = self.families.get(id).map_or(
+            Place::new(LineSpan { number: 1, span: ByteSpan::default() }, ByteSpan::default()),
+            |record| Place::new(record.line_span(self.input), record.name),
+        );
+        (place, "it is first here")
+    }
+
+    fn open_new(&mut self, name: Cow<'a, str>, written: Written<'a>, place: Place) {
+        self.close();
+        let mut record = Record::new(written.span(), written.is_escaped(), place.line.number);
+        record.untabled = ByteSpan::new(place.line.span.start, place.line.span.start);
+        if self.dialect == Dialect::OpenMetrics1 {
+            self.check_clash_of_name(&name, place);
+        }
+        if name.starts_with('_') && !self.is_prometheus() {
+            self.findings.add(self.rules.family_reserved, place, || {
+                format!("names that begin with an underscore, as {name:?}, are reserved")
+            });
+        }
+        let id = self.families.insert(self.input, &name, record);
+        self.open = Some(Open {
+            id,
+            name,
+            metric_type: MetricType::Unknown,
+            has_samples: false,
+            reopened: false,
+            first: place,
+            type_line: None,
+            help_line: None,
+            unit_line: None,
+        });
+    }
+
+    /// Makes a family that was closed the open one again.
+    fn switch_to(&mut self, id: u32, place: Place) {
+        self.close();
+        let name = self.families.name(self.input, id);
+        let Some(record) = self.families.get_mut(id) else { return };
+        let metric_type = record.metric_type;
+        let has_samples = record.has_samples;
+        if !record.tabled {
+            record.tabled = true;
+            let of = Of { id, name: &name, metric_type };
+            self.seen.table(of, record.untabled);
+        }
+        self.seen.begin(true);
+        self.open = Some(Open {
+            id,
+            name,
+            metric_type,
+            has_samples,
+            reopened: true,
+            first: place,
+            type_line: None,
+            help_line: None,
+            unit_line: None,
+        });
+    }
+
+    /// Whether another family's samples may be called as this family is (OM1-FAM-04).
+    fn check_clash_of_name(&mut self, name: &str, place: Place) {
+        let Some((stem, suffix)) = split_suffix(name) else { return };
+        let Some(id) = self.families.find(self.input, stem) else { return };
+        let Some(other) = self.families.get(id).copied() else { return };
+        if role(self.dialect, other.metric_type, suffix).is_some() {
+            let related = self.declared(id);
+            self.findings.add_related("OM1-FAM-04", place, related, true, || {
+                format!("a sample of {} {stem:?} may be called {name:?} too", other.metric_type)
+            });
+        }
+    }
+
+    /// Whether this family's samples may be called as another family is (OM1-FAM-04).
+    fn check_clash_of_type(&mut self, place: Place) {
+        let Some(open) = &self.open else { return };
+        if self.dialect != Dialect::OpenMetrics1 {
+            return;
+        }
+        let metric_type = open.metric_type;
+        let matches = |suffix: &str| role(Dialect::OpenMetrics1, metric_type, suffix).is_some();
+        let Some(id) = self.families.find_suffixed(self.input, &open.name, matches) else { return };
+        let related = self.declared(id);
+        let other = self.families.name(self.input, id);
+        self.findings.add_related("OM1-FAM-04", place, related, true, || {
+            format!("a sample of this {metric_type} may be called {other:?} as that family is")
+        });
+    }
+
+    /// Ends the open family: its last metric is checked.
+    fn close(&mut self) {
+        self.keep_metric();
+        self.end_metric();
+        self.last_name = "";
+        if let Some(open) = self.open.take() {
+            if let Some(record) = self.families.get_mut(open.id) {
+                record.has_samples |= open.has_samples;
+                record.tabled |= self.seen.is_tabled();
+            }
+        }
+        self.seen.begin(false);
+    }
+
+    /// Finds the family of a sample by its name, and opens it if it is not open.
+    #[inline]
+    fn place(&mut self, sample: &Sample<'a>, line: LineSpan) -> Role {
+        let written = sample.name();
+        if written.raw() == self.last_name && !self.last_name.is_empty() {
+            return self.last_role;
+        }
+        let role = self.find_family(written, line, sample);
+        self.last_name = written.raw();
+        self.last_role = role;
+        role
+    }
+
+    fn find_family(&mut self, written: Written<'a>, line: LineSpan, sample: &Sample<'a>) -> Role {
+        let name = written.unescape();
+        let place = Place::new(line, written.span());
+        if let Some(open) = &self.open {
+            if let Some(suffix) = name.strip_prefix(&*open.name) {
+                if let Some(role) = role(self.dialect, open.metric_type, suffix) {
+                    return role;
+                }
+                if suffix.is_empty() {
+                    let metric_type = open.metric_type;
+                    let rule = match metric_type {
+                        _ if self.is_prometheus() => "P4-20",
+                        MetricType::Counter => "OM1-CNT-01",
+                        MetricType::Info => "OM1-INF-01",
+                        _ => "OM1-FAM-19",
+                    };
+                    self.findings.add(rule, place, || {
+                        format!("a sample of a {metric_type} has a suffix: {}", suffixes_of(metric_type))
+                    });
+                    return Role::Value;
+                }
+                self.hint_at_suffix(suffix, place, sample);
+            }
+        }
+        // Exactly so called, or with a suffix; the exact name comes first.
+        let found = self.families.find(self.input, &name).map(|id| (id, "")).or_else(|| {
+            let (stem, suffix) = split_suffix(&name)?;
+            let id = self.families.find(self.input, stem)?;
+            let record = self.families.get(id)?;
+            role(self.dialect, record.metric_type, suffix)?;
+            Some((id, suffix))
+        });
+        let Some((id, suffix)) = found else {
+            self.open_new(name, written, place);
+            return Role::Value;
+        };
+        let related = self.declared(id);
+        self.switch_to(id, place);
+        let fatal = !self.is_prometheus();
+        self.findings.add_related(
+            self.rules.family_interleaved,
+            place,
+            related,
+            fatal,
+            || "the lines of a family are not one group: others came between",
+        );
+        let metric_type = self.families.get(id).map_or(MetricType::Unknown, |record| record.metric_type);
+        role(self.dialect, metric_type, suffix).unwrap_or(Role::Value)
+    }
+
+    /// A declared family without samples, and then a sample with a suffix that the type should not have: legal, since
+    /// any other name is another family, but hardly meant.
+    fn hint_at_suffix(&mut self, suffix: &str, place: Place, sample: &Sample<'a>) {
+        let Some(open) = &self.open else { return };
+        if open.has_samples || open.type_line.is_none() {
+            return;
+        }
+        let metric_type = open.metric_type;
+        match self.dialect {
+            Dialect::OpenMetrics2 if role(Dialect::OpenMetrics1, metric_type, suffix).is_some() => {
+                self.findings.tolerate(
+                    "OM2-NAME-01",
+                    place,
+                    || "samples are called as their family, without suffix, in OpenMetrics 2.0",
+                );
+            }
+            Dialect::OpenMetrics1
+                if metric_type == MetricType::StateSet
+                    && sample.labels().any(|label| label.name.raw() == open.name) =>
+            {
+                self.findings.tolerate("OM1-SS-07", place, || "samples of a stateset have no suffix");
+            }
+            _ => {}
+        }
+    }
+
+    // -- samples
+
+    /// A sample: finds its family, metric and point, and checks all that can be checked by now.
+    #[inline]
+    pub(super) fn sample(&mut self, sample: &Sample<'a>, line: LineSpan) -> Placed {
+        let role = self.place(sample, line);
+        let Self { open: Some(open), .. } = self else {
+            // Not reached: placing a sample opens a family.
+            return Placed { family: 0, role, metric: 0, new_point: true, special: None, bound: f64::NAN };
+        };
+        let (family, metric_type) = (open.id, open.metric_type);
+        if !open.has_samples {
+            open.has_samples = true;
+            let start = line.span.start;
+            if let Some(record) = self.families.get_mut(family) {
+                record.has_samples = true;
+                record.untabled = ByteSpan::new(start, start);
+            }
+            self.seen.begin(open.reopened);
+        }
+        let special = self.special_label(is_grouped(self.dialect, metric_type), sample);
+        let relation = self.seen.relate(sample, special);
+        if relation != Relation::Same {
+            self.enter_metric(relation, role, sample, line, special);
+        }
+        if let Some(record) = self.families.get_mut(family) {
+            record.untabled.end = line.span.end + 1;
+        }
+        let time = self.time(sample, line, role);
+        let bound = if time == Time::Astray { f64::NAN } else { self.value(role, sample, line, special) };
+        if sample.exemplars().len() > 0 {
+            self.exemplars(sample, line, role, metric_type, bound);
+        }
+        if let Some(fault) = sample.exemplar_fault() {
+            self.findings.fault(fault, false);
+        }
+        let metric = self.group.map_or(0, |group| group.number);
+        Placed { family, role, metric, new_point: time != Time::Same, special, bound }
+    }
+
+    /// The label that tells samples of one metric apart.
+    #[inline]
+    fn special_label(&self, grouped: bool, sample: &Sample<'a>) -> Option<usize> {
+        if !grouped {
+            return None;
+        }
+        let name = special_name(self.of()?)?;
+        sample.labels().position(|label| {
+            label.name.raw() == name || label.name.is_escaped() && label.name.unescape() == name
+        })
+    }
+
+    /// The open family, as the table of label sets wants it.
+    fn of(&self) -> Option<Of<'_>> {
+        self.open.as_ref().map(|open| Of { id: open.id, name: &open.name, metric_type: open.metric_type })
+    }
+
+    /// The sample's labels are not those of the sample before: another metric begins.
+    fn enter_metric(
+        &mut self,
+        relation: Relation,
+        role: Role,
+        sample: &Sample<'a>,
+        line: LineSpan,
+        special: Option<usize>,
+    ) {
+        let place = Place::new(line, sample.series_span());
+        if relation != Relation::Rises {
+            self.check_labels(sample.labels(), sample.label_count(), line, self.rules.label_twice, true);
+        }
+        self.keep_metric();
+        let Some(open) = &self.open else { return };
+        let grouped = is_grouped(self.dialect, open.metric_type);
+        let of = Of { id: open.id, name: &open.name, metric_type: open.metric_type };
+        let found = if relation == Relation::Rises && self.seen.is_sorted() && !grouped {
+            self.seen.pass(line.span.start);
+            Found::New
+        } else {
+            let stretch = self.families.get(of.id).map_or(ByteSpan::default(), |record| record.untabled);
+            self.seen.look_up(sample, special, of, stretch, line)
+        };
+        if found == Found::Current {
+            return;
+        }
+        self.end_metric();
+        let number = self.metrics;
+        let has_timestamps = sample.timestamp().is_some();
+        self.group = Some(Group { number, first: place, has_timestamps, broken: false });
+        if let (true, Some(saved)) = (self.is_prometheus() && grouped, self.seen.saved()) {
+            // Their samples may come in any order: what was known of the metric is taken up again.
+            if saved.metric == u32::MAX {
+                saved.metric = number;
+                self.metrics = self.metrics.saturating_add(1);
+            }
+            saved.restore(&mut self.point);
+            self.group = Some(Group { number: saved.metric, first: place, has_timestamps, broken: false });
+            return;
+        }
+        self.metrics = self.metrics.saturating_add(1);
+        if let Found::Before(offset) = found {
+            self.group = Some(Group { number, first: place, has_timestamps, broken: true });
+            self.returned(offset, place, role, grouped, has_timestamps);
+        }
+    }
+
+    /// A metric that had been left is back.
+    fn returned(&mut self, offset: usize, place: Place, role: Role, grouped: bool, has_timestamp: bool) {
+        let related = self.seen.place_of(offset);
+        let interleaved = grouped || role == Role::Created || has_timestamp;
+        if interleaved && !self.is_prometheus() {
+            self.findings.add_related(
+                self.rules.metric_interleaved,
+                place,
+                (related, "it begins here"),
+                true,
+                || "the samples of a metric are not one group: others came between",
+            );
+        } else {
+            self.findings.add_related(
+                self.rules.duplicate,
+                place,
+                (related, "it is first here"),
+                true,
+                || "a second sample of the same name and labels",
+            );
+        }
+    }
+
+    /// Checks that label names are there once, and are not reserved.
+    fn check_labels(
+        &mut self,
+        labels: impl Iterator<Item = RawLabel<'a>> + Clone,
+        count: usize,
+        line: LineSpan,
+        twice: &'static str,
+        reserved: bool,
+    ) {
+        if let Some((first, second)) = repeated_name(labels.clone(), count) {
+            let related = (Place::new(line, first.name.span()), "it is first here");
+            self.findings.add_related(twice, Place::new(line, second.name.span()), related, true, || {
+                format!("label {:?} is given twice", second.name.raw())
+            });
+        }
+        if reserved && !self.is_prometheus() {
+            for label in labels {
+                let name = label.name.raw();
+                let excepted =
+                    self.dialect == Dialect::OpenMetrics2 && matches!(name, "__type__" | "__unit__");
+                if name.starts_with('_') && !excepted {
+                    self.findings.add(self.rules.label_reserved, Place::new(line, label.name.span()), || {
+                        format!("label names that begin with an underscore, as {name:?}, are reserved")
+                    });
+                }
+            }
+        }
+    }
+
+    /// Compares the timestamp with the one before in the metric.
+    #[inline]
+    fn time(&mut self, sample: &Sample<'a>, line: LineSpan, role: Role) -> Time {
+        let timestamp = sample.timestamp();
+        if !self.point.begun {
+            self.point.begun = true;
+            self.point.time = timestamp.map(|t| t.value);
+            return Time::New;
+        }
+        if self.is_prometheus() || self.dialect == Dialect::OpenMetrics2 && role == Role::State {
+            return Time::Same; // no rule, or a rule for each state by itself
+        }
+        if timestamp.is_none() && self.point.time.is_none() {
+            return Time::Same;
+        }
+        self.later(timestamp, sample, line, role)
+    }
+
+    /// A further sample of a metric, where timestamps are.
+    fn later(
+        &mut self,
+        timestamp: Option<Located<Timestamp>>,
+        sample: &Sample<'a>,
+        line: LineSpan,
+        role: Role,
+    ) -> Time {
+        let Some(group) = self.group else { return Time::New };
+        let om2 = self.dialect == Dialect::OpenMetrics2;
+        let Some(timestamp) = timestamp.filter(|_| group.has_timestamps) else {
+            let place = Place::new(line, timestamp.map_or(sample.series_span(), |t| t.span));
+            let rule = if om2 { "OM2-VAL-03" } else { "OM1-TS-05" };
+            let related = (group.first, "the metric begins here");
+            self.findings.add_related(
+                rule,
+                place,
+                related,
+                true,
+                || "the points of a metric have timestamps, or none of them has one",
+            );
+            self.end_point();
+            self.point.next_time(timestamp.map(|t| t.value));
+            return Time::New;
+        };
+        let place = Place::new(line, timestamp.span);
+        match self.point.time {
+            Some(last) if timestamp.value < last => {
+                let back = self.grouped_now() || role == Role::Created;
+                let interleaved = back && self.point.had_time(timestamp.value);
+                let rule = if interleaved { "OM1-FAM-18" } else { self.rules.time_order };
+                self.findings.add(rule, place, || "the timestamp lies before that of the point before");
+                Time::Astray
+            }
+            Some(last) if timestamp.value == last => {
+                if om2 {
+                    self.findings.add("OM2-VAL-03", place, || "the timestamp is that of the sample before");
+                    return Time::Astray;
+                }
+                // Two points of a plain metric at one time are tolerated, as the public corpus has it.
+                if !self.grouped_now() && self.point.has(role) && role != Role::Created {
+                    self.end_point();
+                    self.point.next_time(Some(timestamp.value));
+                    return Time::New;
+                }
+                Time::Same
+            }
+            _ => {
+                self.end_point();
+                self.point.next_time(Some(timestamp.value));
+                Time::New
+            }
+        }
+    }
+
+    fn grouped_now(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| is_grouped(self.dialect, open.metric_type))
+    }
+
+    /// Checks the value against the type and what the metric has had so far. Gives what `le` or `quantile` says.
+    #[inline]
+    fn value(&mut self, role: Role, sample: &Sample<'a>, line: LineSpan, special: Option<usize>) -> f64 {
+        let metric_type = self.open.as_ref().map_or(MetricType::Unknown, |open| open.metric_type);
+        let Some(number) = sample.number() else {
+            composite::check(&mut self.findings, metric_type, sample, line);
+            return f64::NAN;
+        };
+        if number.as_f64().is_infinite() {
+            self.check_range(Located { value: number, span: sample.value_span() }, sample, line);
+        }
+        if self.dialect == Dialect::OpenMetrics2 && composite::is_for(metric_type) {
+            composite::missing(&mut self.findings, metric_type, sample, line);
+        }
+        let first = self.group.map_or(Place::new(line, sample.series_span()), |group| group.first);
+        let mut cx = Context {
+            findings: &mut self.findings,
+            dialect: self.dialect,
+            duplicate: self.rules.duplicate,
+            metric_type,
+            sample,
+            line,
+            special,
+            first,
+        };
+        self.point.take(role, number, &mut cx)
+    }
+
+    fn check_range(&mut self, number: Located<Number>, sample: &Sample<'a>, line: LineSpan) {
+        if numeral::overflows(sample.text(number.span), number.value) {
+            self.findings.add(
+                self.rules.range,
+                Place::new(line, number.span),
+                || "the number is beyond the range of doubles",
+            );
+        }
+    }
+
+    fn exemplars(
+        &mut self,
+        sample: &Sample<'a>,
+        line: LineSpan,
+        role: Role,
+        metric_type: MetricType,
+        bound: f64,
+    ) {
+        let om1 = self.dialect == Dialect::OpenMetrics1;
+        for exemplar in sample.exemplars() {
+            let place = Place::new(line, exemplar.span());
+            if om1 && !matches!(role, Role::Total | Role::Bucket) {
+                self.findings.add("OM1-EX-01", place, || {
+                    format!("exemplars are for counters' totals and buckets only; this is a {metric_type}")
+                });
+            }
+            let labels = exemplar.labels();
+            if om1 {
+                let length: usize = labels
+                    .clone()
+                    .map(|l| l.name.unescape().chars().count() + l.value.unescape().chars().count())
+                    .sum();
+                if length > 128 {
+                    self.findings.add("OM1-EX-03", place, || {
+                        format!("the exemplar's labels have {length} characters, of at most 128")
+                    });
+                }
+                if role == Role::Bucket && exemplar.value().value.as_f64() > bound {
+                    self.findings.add("OM1-EX-05", Place::new(line, exemplar.value().span), || {
+                        format!("the exemplar's value is above the bucket's bound {bound}")
+                    });
+                }
+            }
+            self.check_range(exemplar.value(), sample, line);
+            if om1 {
+                self.check_labels(labels.clone(), labels.len(), line, "OM1-EX-04", true);
+            } else if let Some((first, second)) = repeated_name(labels.clone(), labels.len()) {
+                // An exemplar's faults are its own (OM2-DOC-03).
+                let related = (Place::new(line, first.name.span()), "it is first here");
+                self.findings.add_related(
+                    "OM1-EX-04",
+                    Place::new(line, second.name.span()),
+                    related,
+                    false,
+                    || format!("label {:?} is given twice", second.name.raw()),
+                );
+            }
+        }
+    }
+
+    // -- the ends of things
+
+    /// Keeps what is known of a metric whose samples may come back.
+    fn keep_metric(&mut self) {
+        if self.is_prometheus() && self.grouped_now() {
+            if let Some(saved) = self.seen.saved() {
+                saved.keep(&self.point);
+            }
+        }
+    }
+
+    /// Ends the metric being read.
+    fn end_metric(&mut self) {
+        if self.group.is_some() {
+            // With the Prometheus formats, it ends with the exposition: more of its samples may come.
+            if !(self.is_prometheus() && self.grouped_now()) {
+                self.end_point();
+            }
+        }
+        self.group = None;
+        self.point.clear();
+    }
+
+    /// Checks what a point has to have.
+    fn end_point(&mut self) {
+        let (Some(group), Some(open)) = (self.group, &self.open) else { return };
+        if !group.broken {
+            self.point.end(&mut self.findings, self.dialect, open.metric_type, group.first);
+        }
+    }
+
+    /// After the last line: checks what can be checked only now.
+    pub(super) fn finish(&mut self) {
+        self.close();
+        let mut point = Point::default();
+        for saved in self.seen.all_saved() {
+            if let Some(record) = self.families.get(saved.family) {
+                saved.restore(&mut point);
+                let first = saved.place(self.input);
+                point.end(&mut self.findings, self.dialect, record.metric_type, first);
+            }
+        }
+        self.findings.sort();
+    }
+}
+
+/// Whether a metric of this type has several samples a point.
+pub(super) fn is_grouped(dialect: Dialect, metric_type: MetricType) -> bool {
+    match metric_type {
+        MetricType::StateSet => true,
+        MetricType::Histogram | MetricType::GaugeHistogram | MetricType::Summary => {
+            dialect != Dialect::OpenMetrics2
+        }
+        _ => false,
+    }
+}
+
+/// The first double quote without a backslash before it.
+fn raw_quote(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let found = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        found
+    })
+}
+
+fn suffixes_of(metric_type: MetricType) -> &'static str {
+    match metric_type {
+        MetricType::Counter => "_total or _created",
+        MetricType::Info => "_info",
+        MetricType::GaugeHistogram => "_bucket, _gcount or _gsum",
+        _ => "_bucket, _count, _sum or _created",
+    }
+}
+
+/// The first two labels of the same name.
+fn repeated_name<'a>(
+    labels: impl Iterator<Item = RawLabel<'a>> + Clone,
+    count: usize,
+) -> Option<(RawLabel<'a>, RawLabel<'a>)> {
+    if count <= 16 {
+        let mut rest = labels;
+        while let Some(first) = rest.next() {
+            let name = first.name.unescape();
+            if let Some(second) = rest.clone().find(|other| other.name.unescape() == name) {
+                return Some((first, second));
+            }
+        }
+        return None;
+    }
+    let mut sorted: Vec<_> = labels.map(|label| (label.name.unescape(), label)).collect();
+    sorted.sort_by(|a, b| (&a.0, a.1.name.span().start).cmp(&(&b.0, b.1.name.span().start)));
+    sorted.windows(2).find_map(|pair| match pair {
+        [first, second] if first.0 == second.0 => Some((first.1, second.1)),
+        _ => None,
+    })
+}

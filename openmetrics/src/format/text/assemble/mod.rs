@@ -1,0 +1,199 @@
+//! Expositions as a whole: which lines belong together, and whether they make sense.
+//!
+//! | to get | call |
+//! |---|---|
+//! | the families, or the first thing that is wrong | [`decode`](crate::format::decode), or [`decode`] here |
+//! | the families and all that is wrong | [`read`] |
+//! | all that is wrong, in little memory and time | [`check`] |
+//! | the same with a look at every line on the way | [`Checker`] |
+//!
+//! A [`Finding`] has the id of the rule, the place, words, and often a second place ("it is first here"). Reading
+//! recovers at the next line, so a file gives all its findings at once.
+//!
+//! What is checked: one group of lines a family, metadata before samples and once, names that clash, suffixes by type,
+//! one group of samples a metric, duplicates whatever the order of labels, timestamps in order, label names, values by
+//! type, buckets, counts and sums, quantiles, states, composite values, exemplars.
+//!
+//! What passes strict reading though the text of a specification forbids it, since all readers let it pass: in the
+//! Prometheus formats, families in several groups (P4-18) and `# HELP` without a name (P4-06).
+
+mod build;
+mod composite;
+mod findings;
+mod judge;
+mod metric;
+mod names;
+mod seen;
+
+pub use findings::{Finding, Findings, Related};
+
+use super::entries::{Dialect, Entries, Entry, Fault, LineSpan};
+use super::grammar::Line;
+use crate::error::Error;
+use crate::model::{MetricSet, MetricType};
+use build::Builder;
+use judge::{Judge, Placed};
+
+/// Finds all that is wrong with an exposition.
+///
+/// ```
+/// use openmetrics::format::{assemble::check, entries::Dialect};
+///
+/// let text = b"# TYPE a counter\na_total -1\na_total{b=1} 2\n# EOF\n";
+/// let findings: Vec<String> = check(text, Dialect::OpenMetrics1)
+///     .iter()
+///     .map(|f| format!("{}:{}: {f}", f.position.line, f.position.column))
+///     .collect();
+/// assert_eq!(
+///     findings,
+///     [
+///         "2:9: a counter is not negative [OM1-CNT-04]",
+///         "3:11: expected a label value in double quotes, found '1' [OM1-SYN-04]",
+///     ]
+/// );
+/// ```
+pub fn check(input: &[u8], dialect: Dialect) -> Findings {
+    let mut checker = Checker::new(input, dialect);
+    while checker.next_entry().is_some() {}
+    checker.finish()
+}
+
+/// The families of an exposition, and all that is wrong with it. What is wrong may be missing from the families.
+///
+/// ```
+/// use openmetrics::format::{assemble::read, entries::Dialect};
+///
+/// let (set, findings) = read(b"a 1\nb one\n# EOF\n", Dialect::OpenMetrics1);
+/// assert_eq!(set.families.len(), 1);
+/// assert_eq!(findings.iter().map(|f| f.rule).collect::<Vec<_>>(), ["OM1-SYN-12"]);
+/// ```
+pub fn read(input: &[u8], dialect: Dialect) -> (MetricSet, Findings) {
+    let mut checker = Checker::new(input, dialect);
+    let mut builder = Builder::default();
+    while let Some(step) = checker.step() {
+        if let Ok((line, placing)) = step {
+            checker.build(&mut builder, &line, &placing);
+        }
+    }
+    checker.judge.finish();
+    let set = builder.finish(&checker.judge, dialect);
+    (set, checker.judge.findings)
+}
+
+/// The families of an exposition, if nothing is wrong with it that strict reading minds.
+///
+/// # Errors
+///
+/// The first such thing, with its rule and position.
+pub fn decode(input: &[u8], dialect: Dialect) -> Result<MetricSet, Error> {
+    let mut checker = Checker::with_findings(input, dialect, Findings::keeping(1));
+    let mut builder = Builder::default();
+    while let Some(step) = checker.step() {
+        if checker.judge.findings.is_fatal() {
+            break;
+        }
+        if let Ok((line, placing)) = step {
+            checker.build(&mut builder, &line, &placing);
+        }
+    }
+    if !checker.judge.findings.is_fatal() {
+        checker.judge.finish();
+    }
+    match checker.judge.findings.first_fatal() {
+        Some(finding) => Err(finding.clone().into()),
+        None => Ok(builder.finish(&checker.judge, dialect)),
+    }
+}
+
+/// Finds what is wrong, and lends each line on the way to whoever wants to look further.
+pub struct Checker<'a> {
+    entries: Entries<'a>,
+    judge: Judge<'a>,
+}
+
+impl std::fmt::Debug for Checker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checker").field("findings", &self.judge.findings).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// A checker of this input.
+    pub fn new(input: &'a [u8], dialect: Dialect) -> Self {
+        Self::with_findings(input, dialect, Findings::default())
+    }
+
+    /// A checker that adds to these findings; they say how many of a rule are kept.
+    pub fn with_findings(input: &'a [u8], dialect: Dialect, findings: Findings) -> Self {
+        Self { entries: Entries::new(input, dialect), judge: Judge::new(input, dialect, findings) }
+    }
+
+    /// Reads and checks the next line. A fault is among the findings already.
+    pub fn next_entry(&mut self) -> Option<Result<Entry<'a, '_>, Fault>> {
+        match self.step()? {
+            Ok((line, _)) => Some(Ok(self.entries.entry(line))),
+            Err(fault) => Some(Err(fault)),
+        }
+    }
+
+    /// Reads the next line into the buffers and judges it.
+    fn step(&mut self) -> Option<Result<(Line<'a>, Placing), Fault>> {
+        let step = self.entries.step()?;
+        let at = self.entries.line();
+        Some(match step {
+            Ok(line) => {
+                let placing = match &line {
+                    Line::Sample => Placing::Sample(self.judge.sample(self.entries.sample(), at)),
+                    Line::Metadata(metadata) => Placing::Metadata(self.judge.metadata(metadata, at)),
+                    Line::Comment(text) => {
+                        self.judge.comment(text, at);
+                        Placing::None
+                    }
+                    Line::Blank | Line::Eof => Placing::None,
+                };
+                Ok((line, placing))
+            }
+            Err(fault) => {
+                self.judge.fault(&fault);
+                Err(fault)
+            }
+        })
+    }
+
+    fn build(&self, builder: &mut Builder, line: &Line<'a>, placing: &Placing) {
+        match (line, placing) {
+            (_, Placing::Sample(placed)) => {
+                let metric_type =
+                    self.judge.open.as_ref().map_or(MetricType::Unknown, |open| open.metric_type);
+                builder.sample(self.entries.sample(), placed, metric_type);
+            }
+            (Line::Metadata(metadata), Placing::Metadata(Some(id))) => builder.metadata(*id, metadata),
+            _ => {}
+        }
+    }
+
+    /// The line of the last entry or fault.
+    pub fn line(&self) -> LineSpan {
+        self.entries.line()
+    }
+
+    /// What was found so far.
+    pub fn findings(&self) -> &Findings {
+        &self.judge.findings
+    }
+
+    /// All findings, in the order of their places; reads what was not read yet.
+    pub fn finish(mut self) -> Findings {
+        while self.next_entry().is_some() {}
+        self.judge.finish();
+        self.judge.findings
+    }
+}
+
+/// Where the judge put a line.
+enum Placing {
+    Sample(Placed),
+    /// The number of the family, unless the line counts as absent.
+    Metadata(Option<u32>),
+    None,
+}

@@ -1,0 +1,148 @@
+//! Numbers and timestamps from their text, once a grammar has found where they are.
+
+use crate::model::{Number, Timestamp};
+
+/// The value of a `number`: an integer where it is written as one and fits 64 bits, else the nearest double.
+pub(crate) fn number(text: &str) -> Number {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.bytes().all(|b| b.is_ascii_digit()) {
+        if let Ok(value) = text.parse::<u64>() {
+            return Number::Unsigned(value);
+        }
+        if let Ok(value) = text.parse::<i64>() {
+            return Number::from(value);
+        }
+    }
+    // The grammar's numbers are a part of what `f64` parses; NaN stands for "cannot happen".
+    Number::Float(text.parse().unwrap_or(f64::NAN))
+}
+
+/// The number that the whole of a label's value is, such as an upper bound.
+pub(crate) fn parse(text: &str) -> Option<Number> {
+    super::grammar::is_number(text).then(|| number(text))
+}
+
+/// Whether text that is finite as decimals left the range of doubles (OM1-NUM-05).
+pub(crate) fn overflows(text: &str, value: Number) -> bool {
+    value.as_f64().is_infinite() && text.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// The whole number a composite value holds (a schema, an offset, a length); the ends of the range where it
+/// does not fit, which no rule allows anyway.
+pub(crate) fn integer(text: &str) -> i64 {
+    let negative = text.starts_with('-');
+    text.parse().unwrap_or(if negative { i64::MIN } else { i64::MAX })
+}
+
+const NANO_DIGITS: i64 = 9;
+
+/// Seconds since the epoch from a `realnumber`, by decimal arithmetic: exact, rounded to the nanosecond where
+/// there are more digits. What lies outside 64 bits of seconds becomes the end of that range.
+pub(crate) fn seconds(text: &str) -> Timestamp {
+    let negative = text.starts_with('-');
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, integer(exponent)),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction_digits = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
+    // value = digits * 10^scale nanoseconds
+    let mut scale = exponent.saturating_sub(fraction_digits).saturating_add(NANO_DIGITS);
+    let mut digits: i128 = 0;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        // Thirty digits are more than the range has; the rest only moves the point.
+        if digits < 10_i128.pow(30) {
+            digits = digits * 10 + i128::from(digit - b'0');
+        } else {
+            scale = scale.saturating_add(1);
+        }
+    }
+    let nanos = if digits == 0 {
+        0
+    } else if scale >= 0 {
+        u32::try_from(scale)
+            .ok()
+            .and_then(|scale| 10_i128.checked_pow(scale))
+            .and_then(|factor| digits.checked_mul(factor))
+            .unwrap_or(i128::MAX)
+    } else {
+        u32::try_from(-scale)
+            .ok()
+            .and_then(|scale| 10_i128.checked_pow(scale))
+            .map_or(0, |divisor| (digits + divisor / 2) / divisor)
+    };
+    nanoseconds(if negative { -nanos } else { nanos })
+}
+
+fn nanoseconds(nanos: i128) -> Timestamp {
+    const SECOND: i128 = 1_000_000_000;
+    let seconds = nanos.div_euclid(SECOND);
+    match i64::try_from(seconds) {
+        Ok(seconds) => Timestamp::new(seconds, nanos.rem_euclid(SECOND) as u32),
+        Err(_) if nanos > 0 => Timestamp::new(i64::MAX, 999_999_999),
+        Err(_) => Timestamp::new(i64::MIN, 0),
+    }
+    .unwrap_or(Timestamp::from_seconds(0)) // not reached: the nanoseconds are below a second
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    #[test]
+    fn integers_stay_integers() {
+        for (text, value) in [
+            ("0", Number::Unsigned(0)),
+            ("007", Number::Unsigned(7)),
+            ("+7", Number::Unsigned(7)),
+            ("-7", Number::Signed(-7)),
+            ("18446744073709551615", Number::Unsigned(u64::MAX)),
+            ("18446744073709551616", Number::Float(18_446_744_073_709_551_616.0)),
+            ("-9223372036854775808", Number::Signed(i64::MIN)),
+            ("-9223372036854775809", Number::Float(-9_223_372_036_854_775_808.0)),
+            ("5.", Number::Float(5.0)),
+            (".5", Number::Float(0.5)),
+            ("1E3", Number::Float(1000.0)),
+            ("+iNf", Number::Float(f64::INFINITY)),
+            ("-infinity", Number::Float(f64::NEG_INFINITY)),
+            ("nAn", Number::Float(f64::NAN)),
+        ] {
+            assert_eq!(number(text), value, "{text}");
+        }
+        assert!(overflows("1e309", number("1e309")));
+        assert!(!overflows("+Inf", number("+Inf")));
+    }
+
+    #[test]
+    fn seconds_are_exact() {
+        for (text, expected) in [
+            ("0", "0"),
+            ("-0.5", "-0.5"),
+            ("1.1", "1.1"),
+            ("-1.1", "-1.1"),
+            ("1604676851.123456789", "1604676851.123456789"),
+            ("1604676851.1234567894", "1604676851.123456789"),
+            ("1604676851.1234567895", "1604676851.12345679"),
+            ("1.5e3", "1500"),
+            ("1500e-3", "1.5"),
+            ("00000000000000000000000000000000000000000000001.5", "1.5"),
+            ("1e-400", "0"),
+            ("0e99999999999999999999", "0"),
+            ("1e99999999999999999999", "9223372036854775807.999999999"),
+            ("-1e40", "-9223372036854775808"),
+            ("12345678901234567890.1234567890", "9223372036854775807.999999999"),
+            ("9007199254740993.000000001", "9007199254740993.000000001"),
+        ] {
+            assert_eq!(seconds(text).to_string(), expected, "{text}");
+        }
+    }
+
+    quickcheck! {
+        fn a_timestamp_survives_its_text(whole: i64, nanos: u32) -> bool {
+            let timestamp = Timestamp::new(whole, nanos % 1_000_000_000).unwrap();
+            seconds(&timestamp.to_string()) == timestamp
+        }
+    }
+}
