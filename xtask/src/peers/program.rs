@@ -18,6 +18,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub struct Program {
     child: Child,
     address: String,
+    /// What it prints after its first URL.
+    printed: mpsc::Receiver<String>,
 }
 
 impl Program {
@@ -42,18 +44,23 @@ impl Program {
         if let Some(stderr) = child.stderr.take() {
             forward(stderr, lines);
         }
-        let end = Instant::now() + START;
-        let mut seen = Vec::new();
-        while let Ok(line) = printed.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            let address = address_in(&line);
-            seen.push(line);
-            if let Some(address) = address {
-                return Self { child, address };
+        match next_address(&printed) {
+            Ok(address) => Self { child, address, printed },
+            Err(seen) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{} printed no URL:\n{seen}", path.display());
             }
         }
-        let _ = child.kill();
-        let _ = child.wait();
-        panic!("{} printed no URL:\n{}", path.display(), seen.join("\n"));
+    }
+
+    /// The address in the next URL that it prints, when it listens at several.
+    ///
+    /// # Panics
+    ///
+    /// When it prints none.
+    pub fn next_address(&self) -> String {
+        next_address(&self.printed).unwrap_or_else(|seen| panic!("there is no other URL:\n{seen}"))
     }
 
     /// Host and port where it listens, such as `127.0.0.1:40123`.
@@ -171,10 +178,24 @@ pub(super) fn wait(child: &mut Child, at_most: Duration) -> Option<std::process:
     }
 }
 
+/// Waits for a line with a URL; without one, what was printed instead.
+fn next_address(printed: &mpsc::Receiver<String>) -> Result<String, String> {
+    let end = Instant::now() + START;
+    let mut seen = String::new();
+    while let Ok(line) = printed.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        if let Some(address) = address_in(&line) {
+            return Ok(address);
+        }
+        seen.push_str(&line);
+        seen.push('\n');
+    }
+    Err(seen)
+}
+
 fn forward(pipe: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            let _ = lines.send(line); // nobody listens any more once the URL is known
+            let _ = lines.send(line); // nobody listens any more once the program is dropped
         }
     });
 }
