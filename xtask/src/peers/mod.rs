@@ -9,6 +9,7 @@ mod prometheus;
 mod promtool;
 
 use std::env;
+use std::io::Write;
 use std::path::PathBuf;
 
 pub use program::{Program, Response, get};
@@ -53,10 +54,16 @@ pub fn find(program: &str) -> Option<PathBuf> {
         !required(),
         "{program} is not installed, and {REQUIRE} is set; on Debian: apt-get install {package}"
     );
-    eprintln!(
-        "skipped: {program} is not installed (`cargo xtask test` sets it up; on Debian: apt-get install {package})"
-    );
+    say_skipped(&format!(
+        "{program} is not installed (`cargo xtask test` sets it up; on Debian: apt-get install {package})"
+    ));
     None
+}
+
+/// Says on standard error that a test is skipped, in a way that the test harness does not keep for itself.
+pub fn say_skipped(why: &str) {
+    let test = std::thread::current();
+    let _ = writeln!(std::io::stderr(), "skipped: {}: {why}", test.name().unwrap_or("a test"));
 }
 
 /// Whether a missing peer is a failure.

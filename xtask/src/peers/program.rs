@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub struct Program {
     child: Child,
     address: String,
     /// What it prints after its first URL.
-    printed: mpsc::Receiver<String>,
+    printed: Mutex<mpsc::Receiver<String>>,
 }
 
 impl Program {
@@ -45,7 +45,7 @@ impl Program {
             forward(stderr, lines);
         }
         match next_address(&printed) {
-            Ok(address) => Self { child, address, printed },
+            Ok(address) => Self { child, address, printed: Mutex::new(printed) },
             Err(seen) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -60,7 +60,8 @@ impl Program {
     ///
     /// When it prints none.
     pub fn next_address(&self) -> String {
-        next_address(&self.printed).unwrap_or_else(|seen| panic!("there is no other URL:\n{seen}"))
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        next_address(&printed).unwrap_or_else(|seen| panic!("there is no other URL:\n{seen}"))
     }
 
     /// Host and port where it listens, such as `127.0.0.1:40123`.
@@ -163,7 +164,9 @@ pub fn get(address: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<Re
 
 /// Sends SIGTERM.
 pub(super) fn terminate(child: &Child) {
-    let _ = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status();
+    // A child that has ended is a child still, until somebody waits for it, so its number is nobody else's.
+    let _ =
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::TERM);
 }
 
 /// Waits for the end, but not longer than this.

@@ -84,7 +84,10 @@ impl Prometheus {
         let program = super::find("prometheus")?;
         let version = version(&program);
         if options.protocol == Protocol::Text && version < CHOOSES_PROTOCOL {
-            eprintln!("skipped: Prometheus {}.{} cannot be told to ask for text", version.0, version.1);
+            super::say_skipped(&format!(
+                "Prometheus {}.{} cannot be told to ask for text",
+                version.0, version.1
+            ));
             return None;
         }
         for attempt in 1.. {
