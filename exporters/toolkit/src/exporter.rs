@@ -114,9 +114,11 @@ impl Exporter {
         let code = runtime.block_on(async {
             match self.start(web) {
                 Ok(running) => {
+                    // Before anybody can know that we are there: who reads the screen may stop us at once.
+                    let told_to_stop = told_to_stop();
                     // Whoever started this may have closed standard output.
                     let _ = io::stdout().write_all(running.first_screen().as_bytes());
-                    let signal = told_to_stop().await;
+                    let signal = told_to_stop.await;
                     tracing::info!(signal, "stopping");
                     running.stop().await;
                     ExitCode::SUCCESS
@@ -256,18 +258,20 @@ impl Running {
     }
 }
 
-/// Waits for a signal to stop, and says which.
+/// Catches signals to stop from now on; the future waits for one, and says which.
 #[cfg(unix)]
-async fn told_to_stop() -> &'static str {
+fn told_to_stop() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be caught; a stop will be abrupt");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut term), Ok(mut int)) = caught else {
+            tracing::warn!("signals cannot be caught; a stop will be abrupt");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        }
     }
 }
 
