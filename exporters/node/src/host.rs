@@ -1,6 +1,7 @@
 //! The host as collectors see it: four roots, and reads that carry their path, are bounded and never wait on a pipe.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -264,6 +265,37 @@ impl KeptFile {
     }
 }
 
+/// Files that are kept open by path, for collectors whose devices come and go.
+#[derive(Debug, Default)]
+pub struct KeptFiles {
+    files: HashMap<PathBuf, (KeptFile, bool)>,
+}
+
+impl KeptFiles {
+    /// Begins a reading: closes the files that the last one did not ask for.
+    pub fn begin(&mut self) {
+        self.files.retain(|_, (_, asked)| std::mem::take(asked));
+    }
+
+    /// The text of the file at `path`, without white space around it.
+    pub fn line(&mut self, path: &Path) -> Result<String, Error> {
+        if let Some((file, asked)) = self.files.get_mut(path) {
+            *asked = true;
+            return file.text().map(|text| text.trim().to_owned());
+        }
+        let mut file = KeptFile::new(path.to_owned());
+        let line = file.text()?.trim().to_owned();
+        self.files.insert(path.to_owned(), (file, true));
+        Ok(line)
+    }
+
+    /// The unsigned integer in the file at `path`.
+    pub fn unsigned(&mut self, path: &Path) -> Result<u64, Error> {
+        let line = self.line(path)?;
+        crate::text::unsigned(&line).ok_or_else(|| Error::parse(path, "an unsigned integer", &line))
+    }
+}
+
 /// Gives memory back that a large file took; small buffers are kept for the next read.
 fn trim(buffer: &mut Vec<u8>) {
     buffer.clear();
@@ -397,6 +429,11 @@ impl Error {
     /// Whether the open file lost what was behind it.
     fn is_gone(&self) -> bool {
         self.is_errno(Errno::NODEV) || self.is_errno(Errno::STALE) || self.is_errno(Errno::SRCH)
+    }
+
+    /// Whether we may not read the file.
+    pub fn is_denied(&self) -> bool {
+        self.is_errno(Errno::ACCESS) || self.is_errno(Errno::PERM)
     }
 
     /// For a file that need not be there: turns "not found" into "no data, because".
