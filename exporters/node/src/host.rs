@@ -38,8 +38,18 @@ pub struct Roots {
 pub struct Host {
     roots: Arc<Roots>,
     scratch: Vec<u8>,
-    problems: Vec<Error>,
-    noted: u64,
+    problems: Problems,
+}
+
+/// What was noted in one reading.
+#[derive(Debug, Default)]
+pub struct Problems {
+    /// What made it fail in part, the first few.
+    pub notes: Vec<Error>,
+    /// What was wrong and does not make it fail, the first few.
+    pub asides: Vec<Error>,
+    /// How many there were of both.
+    pub count: u64,
 }
 
 /// How many problems of one scrape are kept in words; the rest are counted.
@@ -48,7 +58,7 @@ const PROBLEMS_KEPT: usize = 8;
 impl Host {
     /// A view of the host under these roots.
     pub fn new(roots: Arc<Roots>) -> Self {
-        Self { roots, scratch: Vec::new(), problems: Vec::new(), noted: 0 }
+        Self { roots, scratch: Vec::new(), problems: Problems::default() }
     }
 
     /// A path in procfs.
@@ -80,15 +90,23 @@ impl Host {
     /// Notes a line or a file that had to be left out; the rest goes on. The scrape then counts as not
     /// successful for this collector, and `node_scrape_collector_errors_total` rises.
     pub fn note(&mut self, problem: Error) {
-        self.noted += 1;
-        if self.problems.len() < PROBLEMS_KEPT {
-            self.problems.push(problem);
+        self.problems.count += 1;
+        if self.problems.notes.len() < PROBLEMS_KEPT {
+            self.problems.notes.push(problem);
         }
     }
 
-    /// What was noted since the last call: the first few problems, and how many there were.
-    pub fn take_problems(&mut self) -> (Vec<Error>, u64) {
-        (std::mem::take(&mut self.problems), std::mem::take(&mut self.noted))
+    /// Notes something that is wrong and that the collector tells of in metrics of its own; it still succeeds.
+    pub fn aside(&mut self, problem: Error) {
+        self.problems.count += 1;
+        if self.problems.asides.len() < PROBLEMS_KEPT {
+            self.problems.asides.push(problem);
+        }
+    }
+
+    /// What was noted since the last call.
+    pub fn take_problems(&mut self) -> Problems {
+        std::mem::take(&mut self.problems)
     }
 
     /// The text of a file that is read too seldom to be kept open. Bytes that are not UTF-8 become `U+FFFD`.
@@ -363,6 +381,11 @@ impl Stamp {
         let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
         Ok(Self { inode: stat.st_ino, size: stat.st_size as i64, modified })
     }
+
+    /// When the file was written, in seconds since the Unix epoch.
+    pub fn modified(&self) -> i64 {
+        self.modified.0
+    }
 }
 
 /// Why a collector has less to tell, with the path it is about.
@@ -495,7 +518,7 @@ pub(crate) mod for_tests {
         ) -> (Vec<String>, Vec<String>) {
             let (mut host, mut gathered) = (self.host(), Gathered::default());
             let ended = read(&mut host, &mut gathered).err();
-            let problems = host.take_problems().0.into_iter().chain(ended);
+            let problems = host.take_problems().notes.into_iter().chain(ended);
             let root = format!("{}/", self.0.display());
             (gathered.told(), problems.map(|problem| problem.to_string().replace(&root, "")).collect())
         }

@@ -65,6 +65,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// What it could not read, in words; empty if all went well.
     pub problems: Vec<String>,
+    /// What was wrong and does not count as a failure, in words.
+    pub asides: Vec<String>,
     /// How many problems there were; not all are kept in words, and "the host has nothing of the sort" is none.
     pub errors: u64,
     /// Whether it has not come back yet. Then there is nothing to tell.
@@ -175,15 +177,16 @@ impl Slot {
     /// What is to be said of a reading that ended like this.
     fn outcome(&self, duration: Duration, end: &Ended) -> Outcome {
         let late = *end == Ended::Late;
-        let (mut problems, mut errors) = (Vec::new(), 0);
+        let (mut problems, mut asides, mut errors) = (Vec::new(), Vec::new(), 0);
         if let Ended::Failed(why) = end {
             (problems, errors) = (vec![why.clone()], 1);
         }
         // A lock that is taken belongs to a reading that was given up on just now.
         if let (false, Ok(mut state)) = (late, self.state.try_lock()) {
-            let (noted, count) = state.host.take_problems();
-            errors += count;
-            problems.extend(noted.iter().map(ToString::to_string));
+            let found = state.host.take_problems();
+            errors += found.count;
+            problems.extend(found.notes.iter().map(ToString::to_string));
+            asides.extend(found.asides.iter().map(ToString::to_string));
             if let Some(error) = state.ended.take() {
                 errors += u64::from(!error.is_no_data());
                 problems.push(error.to_string());
@@ -193,9 +196,11 @@ impl Slot {
             (problems, errors) = (vec!["has not come back yet".to_owned()], 1);
         }
         self.errors.fetch_add(errors, Ordering::Relaxed);
-        let outcome = Outcome { name: self.spec.name, duration, problems, errors, late };
+        let outcome = Outcome { name: self.spec.name, duration, problems, asides, errors, late };
         let before = lock(&self.last).replace(outcome.clone());
-        if before.is_none_or(|before| before.problems != outcome.problems) {
+        if before
+            .is_none_or(|before| (&before.problems, &before.asides) != (&outcome.problems, &outcome.asides))
+        {
             outcome.log();
         }
         outcome
@@ -206,11 +211,12 @@ impl Outcome {
     /// Says what is wrong once, when it changes, and not on every scrape.
     fn log(&self) {
         let collector = self.name;
-        match (self.problems.as_slice(), self.errors) {
+        let reasons: Vec<&str> = self.problems.iter().chain(&self.asides).map(String::as_str).collect();
+        match (reasons.as_slice(), self.errors) {
             ([], _) => tracing::debug!(collector, "fine"),
             ([reason], 0) => tracing::debug!(collector, reason, "nothing to tell"),
-            (problems, errors) => {
-                tracing::warn!(collector, errors, reason = problems.join("; "), "not all could be read");
+            (reasons, errors) => {
+                tracing::warn!(collector, errors, reason = reasons.join("; "), "not all could be read");
             }
         }
     }

@@ -82,6 +82,7 @@ collectors! {
     softnet,
     stat,
     swap,
+    textfile,
     thermal_zone,
     time,
     timex,
