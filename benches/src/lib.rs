@@ -4,9 +4,12 @@
 //! print whole tables, ours beside other libraries (feature `peers`) and beside what the machine can do at best, all
 //! from one run: only figures of one run can be compared. Losing rows are printed like the others.
 
+pub mod corpora;
 pub mod limits;
 mod measure;
 mod random;
+#[cfg(feature = "peers")]
+pub mod schema;
 mod table;
 
 pub use measure::{Allocated, allocated, nanoseconds, nanoseconds_on_threads};

@@ -106,16 +106,20 @@ fn surely_upper_bound(schema: Schema, index: i32) -> f64 {
 /// The buckets hold all observations that are numbers.
 fn check_count(native: &NativeBucketsRef<'_>, count: Number, sum: Option<Number>) -> Result<(), Broken> {
     let has_nan = sum.is_some_and(Number::is_nan);
-    let (held, fine) = match (native.positive.counts, native.negative.counts, native.zero_count, count) {
+    let words = |held: &dyn std::fmt::Display| {
+        format!("the buckets hold {held} observations, but the count is {}", count.as_f64())
+    };
+    match (native.positive.counts, native.negative.counts, native.zero_count, count) {
         (
             Counts::Integer(positive),
             Counts::Integer(negative),
             Number::Unsigned(zero),
             Number::Unsigned(count),
         ) => {
-            let held = positive.iter().chain(negative).fold(u128::from(zero), |sum, &n| sum + u128::from(n));
+            let sum = |counts: &[u64]| counts.iter().map(|&n| u128::from(n)).sum::<u128>();
+            let held = u128::from(zero) + sum(positive) + sum(negative);
             let count = u128::from(count);
-            (held.to_string(), held == count || held < count && has_nan)
+            if held == count || held < count && has_nan { Ok(()) } else { Err(("NH-20", words(&held))) }
         }
         (positive, negative, zero, count) => {
             let (zero, count) = (zero.as_f64(), count.as_f64());
@@ -125,14 +129,10 @@ fn check_count(native: &NativeBucketsRef<'_>, count: Number, sum: Option<Number>
             let held = zero + total(positive) + total(negative);
             // Adding up doubles rounds; a thousand million buckets would not reach this.
             let rounding = 1e-6 * count.max(held);
-            (held.to_string(), (held - count).abs() <= rounding || held < count && has_nan || held == count)
+            let fine = (held - count).abs() <= rounding || held < count && has_nan || held == count;
+            if fine { Ok(()) } else { Err(("NH-20", words(&held))) }
         }
-    };
-    if fine {
-        return Ok(());
     }
-    let count = count.as_f64();
-    Err(("NH-20", format!("the buckets hold {held} observations, but the count is {count}")))
 }
 
 fn total(counts: Counts<'_>) -> f64 {

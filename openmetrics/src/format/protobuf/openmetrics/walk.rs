@@ -343,6 +343,7 @@ impl<'a> Buffers<'a> {
         const LABELS: u32 = key(metric::LABELS, BYTES);
         const POINTS: u32 = key(metric::POINTS, BYTES);
         self.labels.clear();
+        parts::label_row(&mut message, &mut self.labels);
         let mut points = 0;
         while let Some(key) = message.key()? {
             match key {

@@ -246,7 +246,7 @@ struct RawMetric {
     /// The count of the bucket `+Inf`, which the model does not keep.
     infinite: Option<Number>,
     /// The bound and count of the last bucket.
-    last: Option<(f64, f64)>,
+    last: Option<(f64, Number)>,
     /// The first place where the buckets are out of order.
     disorder: Option<(&'static str, usize)>,
     schema: Option<i32>,
@@ -298,6 +298,8 @@ impl<'a> Buffers<'a> {
         const TIMESTAMP_MS: u32 = key(metric::TIMESTAMP_MS, VARINT);
         const HISTOGRAM: u32 = key(metric::HISTOGRAM, BYTES);
         let mut raw = RawMetric::default();
+        // All labels come first in a row from every writer; whatever is left is read below.
+        parts::label_row(&mut message, &mut self.labels);
         while let Some(key) = message.key()? {
             match key {
                 LABEL => {
@@ -413,6 +415,10 @@ impl<'a> Buffers<'a> {
         const EXEMPLAR_FIELD: u32 = key(bucket::EXEMPLAR, BYTES);
         const CUMULATIVE_COUNT_FLOAT: u32 = key(bucket::CUMULATIVE_COUNT_FLOAT, FIXED64);
         let offset = message.offset();
+        if let Some((count, upper_bound)) = plain_bucket(message.as_bytes()) {
+            self.push_bucket(Number::Unsigned(count), upper_bound, offset, raw);
+            return Ok(());
+        }
         let (mut count, mut upper_bound, mut merge) = (Count::default(), 0.0, false);
         while let Some(key) = message.key()? {
             match key {
@@ -426,21 +432,50 @@ impl<'a> Buffers<'a> {
                 other => message.skip(other, bucket::KNOWN)?,
             }
         }
-        let count = count.number();
-        let (bound_below, count_below) = raw.last.unwrap_or((f64::NEG_INFINITY, 0.0));
-        raw.has_buckets = true;
-        if upper_bound.is_nan() || upper_bound <= bound_below && raw.last.is_some() {
+        self.push_bucket(count.number(), upper_bound, offset, raw);
+        Ok(())
+    }
+
+    #[inline]
+    fn push_bucket(&mut self, count: Number, upper_bound: f64, offset: usize, raw: &mut RawMetric) {
+        let (bound_below, count_below) = raw.last.unwrap_or((f64::NEG_INFINITY, Number::ZERO));
+        if upper_bound.is_nan() || upper_bound <= bound_below && raw.has_buckets {
             raw.disorder.get_or_insert(("PPB-06", offset));
-        } else if count.is_nan() || count.as_f64() < count_below {
+        } else if falls(count_below, count) {
             raw.disorder.get_or_insert(("PPB-07", offset));
         } else if upper_bound == f64::INFINITY {
             raw.infinite = Some(count);
         } else {
             self.classic.push(ClassicBucket { upper_bound, count });
         }
-        raw.last = Some((upper_bound, count.as_f64()));
-        Ok(())
+        raw.has_buckets = true;
+        raw.last = Some((upper_bound, count));
     }
+}
+
+/// Whether a bucket holds less than the one below it, or no number at all.
+#[inline]
+fn falls(below: Number, count: Number) -> bool {
+    match (below, count) {
+        (Number::Unsigned(below), Number::Unsigned(count)) => count < below,
+        (below, count) => count.is_nan() || count.as_f64() < below.as_f64(),
+    }
+}
+
+/// A bucket of just a whole count and a bound, in that order, as most are: `08 COUNT 11 BOUND`.
+#[inline]
+fn plain_bucket(body: &[u8]) -> Option<(u64, f64)> {
+    let (&[0x08, ref count @ ..], &[0x11, ref bound @ ..]) = body.split_last_chunk::<9>()? else {
+        return None;
+    };
+    let mut number = 0;
+    for (&byte, shift) in count.iter().zip((0..63).step_by(7)) {
+        number |= u64::from(byte & 0x7f) << shift;
+    }
+    // All but its last byte go on, and that one is there, so the number is just as long.
+    let (last, rest) = count.split_last()?;
+    let whole = count.len() <= 9 && *last < 0x80 && rest.iter().all(|&byte| byte >= 0x80);
+    whole.then(|| (number, f64::from_le_bytes(*bound)))
 }
 
 /// Gauge and Untyped.
@@ -532,6 +567,11 @@ impl SideBuffer {
     fn span(&mut self, mut message: Message<'_>) -> Result<(), Fault> {
         const OFFSET: u32 = key(span::OFFSET, VARINT);
         const LENGTH: u32 = key(span::LENGTH, VARINT);
+        if let &[0x08, offset @ 0..0x80, 0x10, length @ 0..0x80] = message.as_bytes() {
+            let offset = zigzag(offset.into()) as i32;
+            self.spans.push(Span { offset, length: length.into() });
+            return Ok(());
+        }
         let mut span = Span { offset: 0, length: 0 };
         while let Some(key) = message.key()? {
             match key {

@@ -88,6 +88,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Passes over so many bytes; `false` if there are fewer.
+    #[inline]
+    pub(crate) fn advance(&mut self, bytes: usize) -> bool {
+        let rest = self.rest.get(bytes..);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
     /// Whether the next byte is this key of one byte; if so, it is taken.
     #[inline]
     pub(crate) fn next_is(&mut self, key: u8) -> bool {
@@ -116,6 +124,7 @@ impl<'a> Message<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, Fault> {
         let mut number = 0;
         for (at, &byte) in self.rest.iter().take(10).enumerate() {
