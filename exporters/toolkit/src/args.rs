@@ -1,13 +1,19 @@
 //! The flags that all exporters have, spelled as Prometheus' exporters spell them.
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// How an exporter is served.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Web {
-    /// Addresses to listen at: `:9100`, `127.0.0.1:9100`, `[::1]:9100`.
+    /// Addresses to listen at: `:9100`, `127.0.0.1:9100`, `[::1]:9100`, `vsock://:9100`.
     pub listen: Vec<String>,
+    /// Listen at the sockets that systemd opened instead.
+    pub systemd_socket: bool,
+    /// The file with TLS, users, headers and a rate limit.
+    pub config_file: Option<PathBuf>,
     /// Where the metrics are.
     pub telemetry_path: String,
     /// How many scrapes are answered at once; 0 for as many as there are connections.
@@ -21,6 +27,8 @@ impl Web {
     pub fn at(address: impl Into<String>) -> Self {
         Self {
             listen: vec![address.into()],
+            systemd_socket: false,
+            config_file: None,
             telemetry_path: "/metrics".into(),
             max_requests: 0,
             disable_exporter_metrics: false,
@@ -36,7 +44,17 @@ impl Web {
                     .value_name("ADDRESS")
                     .action(ArgAction::Append)
                     .default_value(default.to_owned())
-                    .help("Where to listen: HOST:PORT, :PORT for every address, [::1]:PORT (repeatable)"),
+                    .help("Where to listen: HOST:PORT, :PORT for every address, vsock://:PORT (repeatable)"),
+            )
+            .arg(
+                arg("web.systemd-socket")
+                    .action(ArgAction::SetTrue)
+                    .help("Listen at the sockets that systemd opened (socket activation) instead"),
+            )
+            .arg(
+                arg("web.config.file")
+                    .value_name("FILE")
+                    .help("TLS, users, headers and a rate limit, in the format of Prometheus' exporters; read again when it changes"),
             )
             .arg(
                 arg("web.telemetry-path")
@@ -49,7 +67,7 @@ impl Web {
                 arg("web.max-requests")
                     .value_name("N")
                     .default_value("0")
-                    .value_parser(clap::value_parser!(u32))
+                    .value_parser(value_parser!(u32))
                     .help("Scrapes answered at once, 503 beyond; 0 for as many as there are connections"),
             )
             .arg(
@@ -64,6 +82,9 @@ impl Web {
         let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
         Self {
             listen: matches.get_many("web.listen-address").into_iter().flatten().cloned().collect(),
+            systemd_socket: matches.get_flag("web.systemd-socket"),
+            // An empty name is no file, as scripts write it.
+            config_file: Some(text("web.config.file")).filter(|file| !file.is_empty()).map(PathBuf::from),
             telemetry_path: text("web.telemetry-path"),
             max_requests: matches.get_one::<u32>("web.max-requests").map_or(0, |&n| n as usize),
             disable_exporter_metrics: matches.get_flag("web.disable-exporter-metrics"),
@@ -178,6 +199,8 @@ mod tests {
             "--web.listen-address=[::1]:2",
             "--web.telemetry-path=/probe/all",
             "--web.max-requests=7",
+            "--web.systemd-socket",
+            "--web.config.file=/etc/web.yml",
             "--web.disable-exporter-metrics",
             "--log.level=warn",
             "--log.format=json",
@@ -185,7 +208,9 @@ mod tests {
         .unwrap();
         assert_eq!(web.listen, ["127.0.0.1:1", "[::1]:2"]);
         assert_eq!((web.telemetry_path.as_str(), web.max_requests), ("/probe/all", 7));
-        assert!(web.disable_exporter_metrics);
+        assert!(web.disable_exporter_metrics && web.systemd_socket);
+        assert_eq!(web.config_file, Some(PathBuf::from("/etc/web.yml")));
+        assert_eq!(parse(&["--web.config.file="]).unwrap().0.config_file, None);
         assert_eq!(log, Log { level: Level::Warn, format: LogFormat::Json });
     }
 

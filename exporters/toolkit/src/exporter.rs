@@ -1,20 +1,25 @@
 //! Starting, announcing and stopping an exporter.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use openmetrics::http::gate::Gate;
-use openmetrics::http::{Ask, Limits, Source, Unavailable, connection, into_tokio, listen};
-use openmetrics::model::{Collected, Collector, Descriptor, Emitter, MetricName, MetricSet, MetricType};
+use openmetrics::http::{Ask, Limits, Source, Unavailable};
+use openmetrics::model::{
+    Collected, Collector, Descriptor, Emitter, MetricName, MetricSet, MetricType, Unit,
+};
 use openmetrics::process::{Build, Process};
 
 use crate::args::Web;
+use crate::guarded::Guarded;
 use crate::landing::CollectorState;
-use crate::listen::{bind, for_people};
+use crate::listen::{Listener, for_people};
 use crate::site::{Endpoint, Site, States};
+use crate::systemd;
+use crate::web::Current;
 
 /// An exporter: its name, what it gathers, and how it is served.
 pub struct Exporter {
@@ -112,14 +117,14 @@ impl Exporter {
             }
         };
         let code = runtime.block_on(async {
+            let signals = Signals::catch();
             match self.start(web) {
                 Ok(running) => {
-                    // Before anybody can know that we are there: who reads the screen may stop us at once.
-                    let told_to_stop = told_to_stop();
                     // Whoever started this may have closed standard output.
                     let _ = io::stdout().write_all(running.first_screen().as_bytes());
-                    let signal = told_to_stop.await;
+                    let signal = signals.until_told_to_stop(&running).await;
                     tracing::info!(signal, "stopping");
+                    systemd::stopping();
                     running.stop().await;
                     ExitCode::SUCCESS
                 }
@@ -136,58 +141,84 @@ impl Exporter {
 
     /// Starts serving on the current tokio runtime.
     pub fn start(self, web: &Web) -> Result<Running, StartError> {
-        if web.listen.is_empty() {
-            return Err(StartError("there is no address to listen at".into()));
+        let current = match &web.config_file {
+            Some(file) => Some(Arc::new(Current::new(file).map_err(StartError)?)),
+            None => None,
+        };
+        let has_tls = current.as_ref().is_some_and(|current| current.has_tls());
+        let has_auth = current.as_ref().is_some_and(|current| current.has_auth());
+        let listeners = listeners(web)?;
+        for listener in &listeners {
+            tracing::info!(address = %listener, tls = has_tls, "listening");
         }
-        let mut listeners = Vec::new();
-        for address in &web.listen {
-            let listener = bind(address).and_then(into_tokio);
-            let listener = listener.map_err(|error| StartError(explain(address, &error)))?;
-            let bound = listener.local_addr().map_err(|error| StartError(explain(address, &error)))?;
-            tracing::info!(address = %bound, "listening");
-            listeners.push((listener, bound));
-        }
-        let addresses: Vec<SocketAddr> = listeners.iter().map(|(_, address)| *address).collect();
-        if addresses.iter().any(|address| !address.ip().is_loopback()) {
-            tracing::warn!("listening beyond this machine without TLS or authentication");
+        let addresses: Vec<SocketAddr> = listeners.iter().filter_map(Listener::address).collect();
+        if addresses.iter().any(|address| !address.ip().is_loopback()) && !(has_tls || has_auth) {
+            tracing::warn!(
+                "anybody who reaches this machine can read the metrics: --web.config.file can ask for TLS and users"
+            );
         }
         let mut limits = self.limits;
         if web.max_requests > 0 {
             limits.in_flight = web.max_requests;
         }
         let gate = Gate::new(limits);
-        let own =
-            Own::new(&self.name, &self.version, &self.build, gate.clone(), !web.disable_exporter_metrics);
+        let families = ServerFamilies::new(&self.name).filter(|_| !web.disable_exporter_metrics);
+        let own = Own {
+            build: build(&self.name, &self.version, &self.build),
+            more: families.map(|families| (Process::current(), families)),
+            gate: gate.clone(),
+            web: current.clone(),
+        };
         let main = Whole { main: self.main, own };
         let path = web.telemetry_path.clone();
-        let screen = first_screen(
-            &self.name,
-            &self.version,
-            &self.job,
-            &path,
-            &self.endpoints,
-            &addresses,
-            &self.notes,
-        );
+        let screen = FirstScreen {
+            name: &self.name,
+            version: &self.version,
+            job: &self.job,
+            path: &path,
+            endpoints: &self.endpoints,
+            addresses: &addresses,
+            notes: &self.notes,
+            has_tls,
+            has_auth,
+        }
+        .to_string();
         let mut endpoints = vec![Endpoint::new(path, "metrics", main)];
         endpoints.extend(self.endpoints);
-        let site = Arc::new(Site {
+        let site = Site {
             name: self.name,
             version: self.version,
             about: self.about,
             endpoints,
             states: self.states,
             gate: gate.clone(),
-        });
-        let accepting = listeners.into_iter().map(|(listener, _)| {
-            let site = site.clone();
-            tokio::spawn(listen(listener, gate.clone(), move |io, peer, slot| {
-                let site = site.clone();
-                async move { connection::serve(io, peer, &*site, &slot).await }
-            }))
-        });
-        Ok(Running { accepting: accepting.collect(), addresses, gate, screen })
+        };
+        let site = Arc::new(Guarded { site, web: current.clone() });
+        let accepting =
+            listeners.into_iter().map(|listener| listener.accept(gate.clone(), site.clone())).collect();
+        Ok(Running { accepting, addresses, gate, screen, web: current })
     }
+}
+
+/// Binds what the flags ask for.
+fn listeners(web: &Web) -> Result<Vec<Listener>, StartError> {
+    let found = if web.systemd_socket {
+        let sockets = Listener::from_systemd();
+        sockets.map_err(|error| StartError(format!("the sockets that systemd opened: {error}")))?
+    } else {
+        let bind =
+            |address: &String| Listener::bind(address).map_err(|error| StartError(explain(address, &error)));
+        web.listen.iter().map(bind).collect::<Result<_, _>>()?
+    };
+    if found.is_empty() {
+        let why = if web.systemd_socket {
+            "systemd has opened no sockets for this process; start it by its socket unit, or leave out --web.systemd-socket"
+        } else {
+            "there is no address to listen at"
+        };
+        return Err(StartError(why.into()));
+    }
+    Ok(found)
 }
 
 impl fmt::Debug for Exporter {
@@ -225,12 +256,12 @@ fn explain(address: &str, error: &io::Error) -> String {
 }
 
 /// An exporter that is being served.
-#[derive(Debug)]
 pub struct Running {
     accepting: Vec<tokio::task::JoinHandle<()>>,
     addresses: Vec<SocketAddr>,
     gate: Gate,
     screen: String,
+    web: Option<Arc<Current>>,
 }
 
 impl Running {
@@ -258,56 +289,115 @@ impl Running {
     }
 }
 
-/// Catches signals to stop from now on; the future waits for one, and says which.
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("addresses", &self.addresses)
+            .field("gate", &self.gate)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The signals that an exporter minds.
 #[cfg(unix)]
-fn told_to_stop() -> impl Future<Output = &'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    async {
-        let (Ok(mut term), Ok(mut int)) = caught else {
+struct Signals {
+    stop: [io::Result<tokio::signal::unix::Signal>; 2],
+    reload: io::Result<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Catches them from now on: before anybody can know that we are there, and stop us.
+    fn catch() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self {
+            stop: [signal(SignalKind::terminate()), signal(SignalKind::interrupt())],
+            reload: signal(SignalKind::hangup()),
+        }
+    }
+
+    /// Waits for a signal to stop, and says which. Meanwhile SIGHUP has the web configuration read again, and systemd
+    /// is told that all is well.
+    async fn until_told_to_stop(self, running: &Running) -> &'static str {
+        systemd::ready(running.screen.lines().next().unwrap_or_default());
+        let ([Ok(mut term), Ok(mut int)], Ok(mut hup)) = (self.stop, self.reload) else {
             tracing::warn!("signals cannot be caught; a stop will be abrupt");
             return std::future::pending().await;
         };
-        tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = int.recv() => "SIGINT",
+        let mut watchdog = std::pin::pin!(systemd::keep_telling());
+        loop {
+            tokio::select! {
+                _ = term.recv() => return "SIGTERM",
+                _ = int.recv() => return "SIGINT",
+                _ = hup.recv() => {
+                    if let Some(web) = running.web.clone() {
+                        // It catches nothing that could panic.
+                        let _ = tokio::task::spawn_blocking(move || web.look(true)).await;
+                    }
+                }
+                () = &mut watchdog => {}
+            }
         }
     }
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() -> &'static str {
-    // Without a way to be told, the process runs until it is killed.
-    if tokio::signal::ctrl_c().await.is_err() { std::future::pending().await } else { "ctrl-c" }
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn catch() -> Self {
+        Self
+    }
+
+    async fn until_told_to_stop(self, _: &Running) -> &'static str {
+        // Without a way to be told, the process runs until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() { std::future::pending().await } else { "ctrl-c" }
+    }
 }
 
-fn first_screen(
-    name: &str,
-    version: &str,
-    job: &str,
-    path: &str,
-    endpoints: &[Endpoint],
-    addresses: &[SocketAddr],
-    notes: &[String],
-) -> String {
-    let mut screen = format!("{name} {version}\n");
-    for address in addresses {
-        let _ = writeln!(screen, "  http://{}{path}", for_people(*address));
-        for endpoint in endpoints {
-            let query = endpoint.example.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-            let _ = writeln!(screen, "  http://{}{}{query}", for_people(*address), endpoint.path);
+/// What a person who started an exporter wants to read first.
+struct FirstScreen<'a> {
+    name: &'a str,
+    version: &'a str,
+    job: &'a str,
+    path: &'a str,
+    endpoints: &'a [Endpoint],
+    addresses: &'a [SocketAddr],
+    notes: &'a [String],
+    has_tls: bool,
+    has_auth: bool,
+}
+
+impl fmt::Display for FirstScreen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, version, job, path, endpoints, addresses, notes, has_tls, has_auth } = self;
+        let scheme = if *has_tls { "https" } else { "http" };
+        writeln!(f, "{name} {version}")?;
+        for address in *addresses {
+            let address = for_people(*address);
+            writeln!(f, "  {scheme}://{address}{path}")?;
+            for endpoint in *endpoints {
+                let query = endpoint.example.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+                writeln!(f, "  {scheme}://{address}{}{query}", endpoint.path)?;
+            }
         }
+        for note in *notes {
+            writeln!(f, "  {note}")?;
+        }
+        let Some(target) = addresses.first().map(|address| for_people(*address)) else { return Ok(()) };
+        write!(f, "\nFor prometheus.yml:\n\nscrape_configs:\n  - job_name: {job}\n")?;
+        if *path != "/metrics" {
+            writeln!(f, "    metrics_path: {path}")?;
+        }
+        if *has_tls {
+            writeln!(f, "    scheme: https")?;
+        }
+        if *has_auth {
+            writeln!(f, "    basic_auth: {{ username: USER, password_file: FILE }}")?;
+        }
+        writeln!(f, "    static_configs:\n      - targets: [\"{target}\"]\n")
     }
-    for note in notes {
-        let _ = writeln!(screen, "  {note}");
-    }
-    let target = addresses.first().map(|address| for_people(*address)).unwrap_or_default();
-    let _ = write!(screen, "\nFor prometheus.yml:\n\nscrape_configs:\n  - job_name: {job}\n");
-    if path != "/metrics" {
-        let _ = writeln!(screen, "    metrics_path: {path}");
-    }
-    let _ = writeln!(screen, "    static_configs:\n      - targets: [\"{target}\"]\n");
-    screen
 }
 
 /// The main endpoint: what the exporter gathers, and the exporter itself.
@@ -341,38 +431,54 @@ struct Own {
     build: Option<Build>,
     more: Option<(Process, ServerFamilies)>,
     gate: Gate,
+    web: Option<Arc<Current>>,
 }
 
-/// `NAME_http_*`.
+/// `NAME_http_*` and `NAME_web_config_*`.
 struct ServerFamilies {
+    reloaded: Descriptor,
+    reload_time: Descriptor,
     connections: Descriptor,
     in_flight: Descriptor,
     refused: Descriptor,
 }
 
-impl Own {
-    fn new(name: &str, version: &str, labels: &[(String, String)], gate: Gate, more: bool) -> Self {
-        let mut build = Build::new(name, version).ok();
-        for (label, value) in labels {
-            build = build.and_then(|build| build.clone().with(label, value).ok().or(Some(build)));
-        }
-        let more = more.then(|| ServerFamilies::new(name)).flatten();
-        Self { build, more: more.map(|families| (Process::current(), families)), gate }
+/// `NAME_build_info`, with the labels that are label names.
+fn build(name: &str, version: &str, labels: &[(String, String)]) -> Option<Build> {
+    let mut build = Build::new(name, version).ok()?;
+    for (label, value) in labels {
+        build = build.clone().with(label, value).unwrap_or(build);
     }
+    Some(build)
 }
 
 impl ServerFamilies {
     /// `None` if `name` is not the beginning of a metric name.
     fn new(name: &str) -> Option<Self> {
         let family = |suffix: &str, metric_type, help: &'static str| {
-            let name = MetricName::new(format!("{name}_http_{suffix}")).ok()?;
+            let name = MetricName::new(format!("{name}_{suffix}")).ok()?;
             Some(Descriptor::new(name, metric_type).with_help(help))
         };
         Some(Self {
-            connections: family("connections", MetricType::Gauge, "Connections that are open.")?,
-            in_flight: family("requests_in_flight", MetricType::Gauge, "Requests that are being answered.")?,
+            reloaded: family(
+                "web_config_last_reload_successful",
+                MetricType::Gauge,
+                "Whether the web configuration was good when it was read last; if not, the one before is in force.",
+            )?,
+            reload_time: family(
+                "web_config_last_reload_success_timestamp_seconds",
+                MetricType::Gauge,
+                "When the web configuration in force was read.",
+            )?
+            .with_unit(Unit::SECONDS),
+            connections: family("http_connections", MetricType::Gauge, "Connections that are open.")?,
+            in_flight: family(
+                "http_requests_in_flight",
+                MetricType::Gauge,
+                "Requests that are being answered.",
+            )?,
             refused: family(
-                "refused",
+                "http_refused",
                 MetricType::Counter,
                 "Connections and requests that were told to come again because there were too many.",
             )?,
@@ -389,6 +495,11 @@ impl Collector for Own {
         out.value(&families.connections, self.gate.connections());
         out.value(&families.in_flight, self.gate.in_flight());
         out.value(&families.refused, self.gate.refused());
+        if let Some(web) = &self.web {
+            let (good, since) = web.state();
+            out.value(&families.reloaded, good);
+            out.value(&families.reload_time, since.as_f64());
+        }
         process.collect(out)
     }
 }

@@ -24,15 +24,19 @@
 
 mod args;
 mod exporter;
+mod guarded;
 mod landing;
 mod listen;
 mod log;
 mod query;
 mod site;
 mod supervise;
+mod systemd;
+mod web;
 
 pub use args::{Level, Log, LogFormat, Web};
 pub use exporter::{Exporter, Running, StartError};
 pub use landing::{CollectorState, Condition};
 pub use site::Endpoint;
 pub use supervise::{Outcome, State, Supervisor, Task};
+pub use web::{Secret, check_web_config};
