@@ -708,6 +708,9 @@ impl<'a> Cx<'a> {
         let mut i = i;
         let is_om2 = self.dialect == Dialect::OpenMetrics2;
         if let Some(after) = i.strip_prefix(' ') {
+            if after.is_empty() {
+                return fail(i, self.ids.blank, "the end of the line");
+            }
             if !(after.starts_with('#') || is_om2 && after.starts_with("st@")) {
                 let (rest, timestamp) = self.timestamp(after)?;
                 out.timestamp = Some(timestamp);

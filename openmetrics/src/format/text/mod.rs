@@ -8,6 +8,8 @@ mod encoder;
 #[cfg(feature = "parse")]
 pub mod entries;
 #[cfg(feature = "parse")]
+mod fast;
+#[cfg(feature = "parse")]
 mod grammar;
 mod line;
 mod number;

@@ -318,6 +318,12 @@ impl<'a> Judge<'a> {
                 record.metric_type = metric_type;
                 open.metric_type = metric_type;
                 self.last_name = "";
+                if *dialect == Dialect::OpenMetrics2
+                    && metric_type == MetricType::Info
+                    && !open.name.ends_with("_info")
+                {
+                    findings.add("OM2-INF-01", place, || "the name of an info ends in _info");
+                }
                 self.check_clash_of_type(place);
             }
             MetadataKind::Help => {
@@ -599,6 +605,12 @@ impl<'a> Judge<'a> {
         if let Some(record) = self.families.get_mut(family) {
             record.untabled.end = line.span.end + 1;
         }
+        if role == Role::Value && has_suffixes_only(metric_type) && self.dialect != Dialect::OpenMetrics2 {
+            // A name that the type does not have, which is a finding already; there is no point to look at.
+            if let Some(group) = &mut self.group {
+                group.broken = true;
+            }
+        }
         let time = self.time(sample, line, role);
         let bound = if time == Time::Astray { f64::NAN } else { self.value(role, sample, line, special) };
         if sample.exemplars().len() > 0 {
@@ -680,6 +692,9 @@ impl<'a> Judge<'a> {
     fn returned(&mut self, offset: usize, place: Place, role: Role, grouped: bool, has_timestamp: bool) {
         let related = self.seen.place_of(offset);
         let interleaved = grouped || role == Role::Created || has_timestamp;
+        if interleaved && self.open.as_ref().is_some_and(|open| open.reopened) {
+            return; // so is the whole family, which is a finding already
+        }
         if interleaved && !self.is_prometheus() {
             self.findings.add_related(
                 self.rules.metric_interleaved,
@@ -948,6 +963,11 @@ pub(super) fn is_grouped(dialect: Dialect, metric_type: MetricType) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether samples of this type have names with suffixes only.
+fn has_suffixes_only(metric_type: MetricType) -> bool {
+    matches!(metric_type, MetricType::Histogram | MetricType::GaugeHistogram)
 }
 
 /// The first double quote without a backslash before it.

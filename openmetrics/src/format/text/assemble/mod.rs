@@ -197,3 +197,70 @@ enum Placing {
     Metadata(Option<u32>),
     None,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::arbitrary::ValidSet;
+    use crate::format::{Format, decode, encode};
+    use quickcheck::quickcheck;
+
+    fn written(set: &MetricSet, format: Format) -> Vec<u8> {
+        let mut text = Vec::new();
+        encode(set, format, &mut text);
+        text
+    }
+
+    fn read_again(text: &[u8], format: Format) -> MetricSet {
+        decode(text, format)
+            .unwrap_or_else(|error| panic!("{format}: {error}\n{}", String::from_utf8_lossy(text)))
+    }
+
+    /// What a format can say of a set is read without a finding, and is the same when it is said and read again. (The
+    /// set itself may say more: facts of an info stand among its labels in text.)
+    fn is_stable(set: &MetricSet, format: Format) -> bool {
+        let first = read_again(&written(set, format), format);
+        let text = written(&first, format);
+        let second = read_again(&text, format);
+        first == second && written(&second, format) == text
+    }
+
+    /// What a format can say of a set, so that reading can give it back.
+    fn sayable(set: ValidSet, format: Format) -> MetricSet {
+        let mut set = set.0;
+        let prometheus = matches!(format, Format::TEXT_0_0_4 | Format::TEXT_1_0_0);
+        for family in &mut set.families {
+            // The Prometheus formats have one line for each series (P4-19). The facts of an info are labels in text, so
+            // points with other facts are other metrics. And the times of a state stand together in OpenMetrics 2.0
+            // (OM2-SS-02), the states of a time in what is written.
+            let metric_type = family.descriptor.metric_type();
+            if prometheus || matches!(metric_type, MetricType::Info | MetricType::StateSet) {
+                family.metrics.iter_mut().for_each(|metric| metric.points.truncate(1));
+            }
+        }
+        // No label is called like a family with a colon or a foreign character in its name, where names are escaped.
+        if format == Format::OPENMETRICS_1_0 {
+            set.families.retain(|family| {
+                let name = family.descriptor.name();
+                family.descriptor.metric_type() != MetricType::StateSet
+                    || name.is_classic() && !name.as_str().contains(':')
+            });
+        }
+        set
+    }
+
+    quickcheck! {
+        fn written_and_read_again_openmetrics_1(set: ValidSet) -> bool {
+            is_stable(&sayable(set, Format::OPENMETRICS_1_0), Format::OPENMETRICS_1_0)
+        }
+        fn written_and_read_again_openmetrics_2(set: ValidSet) -> bool {
+            is_stable(&sayable(set, Format::OPENMETRICS_2_0), Format::OPENMETRICS_2_0)
+        }
+        fn written_and_read_again_text_0(set: ValidSet) -> bool {
+            is_stable(&sayable(set, Format::TEXT_0_0_4), Format::TEXT_0_0_4)
+        }
+        fn written_and_read_again_text_1(set: ValidSet) -> bool {
+            is_stable(&sayable(set, Format::TEXT_1_0_0), Format::TEXT_1_0_0)
+        }
+    }
+}
