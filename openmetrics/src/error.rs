@@ -59,6 +59,10 @@ pub(crate) enum Kind {
         offset: u64,
         message: String,
     },
+    #[cfg(feature = "json")]
+    Json {
+        message: String,
+    },
     /// What is wrong with a text that was read.
     #[cfg_attr(not(feature = "parse"), allow(dead_code))]
     Finding {
@@ -83,7 +87,18 @@ impl Error {
             Kind::DuplicateLabel { .. } => "OM1-LAB-02",
             Kind::Unit { .. } => "OM1-SYN-11",
             Kind::Schema { .. } => "NH-01",
+            #[cfg(feature = "json")]
+            Kind::Json { .. } => return None,
         })
+    }
+
+    /// How many bytes stand before the place in what was read, text or protobuf.
+    pub fn offset(&self) -> Option<u64> {
+        match &*self.0 {
+            Kind::Finding { position, .. } => Some(position.offset),
+            Kind::Protobuf { offset, .. } => Some(*offset),
+            _ => None,
+        }
     }
 
     /// Where in the text that was read, if that is where the error was found.
@@ -116,6 +131,8 @@ impl fmt::Display for Error {
                 write!(f, "schema {schema} of a native histogram is neither in -4..=8 nor -53")?;
             }
             Kind::Protobuf { offset, message, .. } => write!(f, "byte {offset}: {message}")?,
+            #[cfg(feature = "json")]
+            Kind::Json { message } => f.write_str(message)?,
             Kind::Refused { message, .. } => f.write_str(message)?,
             Kind::Finding { position, message, .. } => {
                 write!(f, "line {}, column {}: {message}", position.line, position.column)?;

@@ -31,7 +31,7 @@
 //!
 //! # Features
 //!
-//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `process`.
+//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `process`.
 
 mod error;
 pub mod format;

@@ -14,6 +14,8 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod escape;
+#[cfg(feature = "json")]
+pub mod json;
 mod native;
 pub mod negotiate;
 pub mod protobuf;
@@ -226,7 +228,9 @@ impl Wire {
 pub fn decode(bytes: &[u8], format: Format) -> Result<crate::model::MetricSet, crate::Error> {
     match format.wire {
         Wire::PrometheusProtobuf => protobuf::prometheus::decode(bytes),
-        Wire::OpenMetricsProtobuf => protobuf::openmetrics::decode(bytes),
+        Wire::OpenMetricsProtobuf => {
+            protobuf::openmetrics::decode_with(bytes, format.escaping == Escaping::AllowUtf8)
+        }
         Wire::Text0 | Wire::Text1 => assemble::decode(bytes, text::Dialect::Prometheus),
         Wire::OpenMetrics0 | Wire::OpenMetrics1 => assemble::decode(bytes, text::Dialect::OpenMetrics1),
         Wire::OpenMetrics2 => assemble::decode(bytes, text::Dialect::OpenMetrics2),
