@@ -41,7 +41,10 @@ macro_rules! collectors {
 
 collectors! {
     arp,
+    bcache,
+    bcachefs,
     bonding,
+    btrfs,
     buddyinfo,
     cgroups,
     conntrack,
@@ -82,6 +85,7 @@ collectors! {
     softnet,
     stat,
     swap,
+    sysctl,
     textfile,
     thermal_zone,
     time,
@@ -91,6 +95,7 @@ collectors! {
     vmstat,
     watchdog,
     xfrm,
+    xfs,
     zfs,
     zoneinfo,
 }
