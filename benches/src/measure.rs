@@ -81,8 +81,8 @@ pub fn allocated<R>(work: impl FnOnce() -> R) -> (R, Allocated) {
     let region = Region::new(ALLOCATOR);
     let result = work();
     let change = region.change();
-    let bytes_kept =
-        change.bytes_allocated as isize - change.bytes_deallocated as isize + change.bytes_reallocated;
+    // What grew or shrank in place is in both sums already.
+    let bytes_kept = change.bytes_allocated as isize - change.bytes_deallocated as isize;
     (result, Allocated { calls: change.allocations + change.reallocations, bytes_kept })
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cells::OwnedCell;
 use super::number::CounterNumber;
 use super::slot::Slot;
 use super::{Cell, Options, handle};
@@ -32,7 +33,7 @@ handle!(Counter<N: CounterNumber>, CounterCell<N>, MetricType::Counter);
 impl<N: CounterNumber> Counter<N> {
     /// A counter that no registry shows; for tests, or to attach it later.
     pub fn new() -> Self {
-        Self(Slot::alone(CounterCell { value: AtomicU64::new(0), number: PhantomData }))
+        Self(Slot::alone(CounterCell::new(&true)))
     }
 
     /// Back to zero, counting from now.
@@ -55,24 +56,42 @@ impl<N: CounterNumber + fmt::Debug> fmt::Debug for Counter<N> {
 }
 
 /// What a [`Counter`] counts in.
+///
+/// Either one atomic that all threads share, or a cell of each thread's own: quicker, and no slower when many threads
+/// count, but eight bytes for each thread. Metrics without labels and those whose labels are enums have the latter.
 pub struct CounterCell<N> {
+    /// What was counted; or with `owned`, what its cells had when it was reset last.
     value: AtomicU64,
+    owned: Option<OwnedCell>,
     number: PhantomData<N>,
 }
 
 impl<N: CounterNumber> CounterCell<N> {
-    /// Adds `by`. A negative number or NaN is ignored: a counter cannot fall, and counting never stops a program.
+    /// Adds `by`. What is negative or not finite is ignored: a counter cannot fall, and counting never stops a program.
     /// An integer that overflows begins again at zero.
     #[inline]
     pub fn inc_by(&self, by: N) {
         if by.is_rise() {
-            by.add_to(&self.value);
+            match &self.owned {
+                Some(owned) => owned.update(|word| N::from_word(word).plus(by).to_word()),
+                None => by.add_to(&self.value),
+            }
         }
     }
 
     /// What was counted so far.
     pub fn get(&self) -> N {
-        N::from_word(self.value.load(Ordering::Relaxed))
+        let value = N::from_word(self.value.load(Ordering::Relaxed));
+        match &self.owned {
+            Some(owned) => Self::sum(owned).minus(value),
+            None => value,
+        }
+    }
+
+    fn sum(owned: &OwnedCell) -> N {
+        let mut sum = N::default();
+        owned.read(|word| sum = sum.plus(N::from_word(word)));
+        sum
     }
 }
 
@@ -93,19 +112,24 @@ impl CounterCell<f64> {
 }
 
 impl<N: CounterNumber> Cell for CounterCell<N> {
-    type Shape = ();
+    /// Whether threads have cells of their own.
+    type Shape = bool;
     type Reading = N;
 
-    fn shape(options: &Options) -> Result<(), Error> {
-        options.no_buckets()
+    fn shape(options: &Options) -> Result<bool, Error> {
+        options.no_buckets()?;
+        Ok(options.is_hot)
     }
 
-    fn new((): &()) -> Self {
-        Self { value: AtomicU64::new(0), number: PhantomData }
+    fn new(is_hot: &bool) -> Self {
+        let owned = if *is_hot { OwnedCell::new() } else { None };
+        Self { value: AtomicU64::new(0), owned, number: PhantomData }
     }
 
     fn clear(&self) {
-        self.value.store(N::default().to_word(), Ordering::Relaxed);
+        // Other threads' cells are theirs alone, so they go on, and are counted from here.
+        let now = self.owned.as_ref().map_or(N::default(), Self::sum);
+        self.value.store(now.to_word(), Ordering::Relaxed);
     }
 
     fn read(&self, into: &mut N) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -75,18 +75,20 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
 
     /// A handle to the metric with these labels, if it is there.
     pub fn get<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> Option<M> {
-        let key = Key::new(&self.inner, &labels);
-        let _state = self.inner.lock();
-        Some(self.inner.find(&key)?.to_handle())
+        self.inner.with_key(&labels, |key| {
+            let _state = self.inner.lock();
+            Some(self.inner.find(key)?.to_handle())
+        })
     }
 
     /// Removes the metric with these labels; `false` if there was none.
     pub fn remove<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> bool {
-        let key = Key::new(&self.inner, &labels);
-        let mut state = self.inner.lock();
-        let Some(at) = self.inner.find(&key).map(|found| found.at) else { return false };
-        self.inner.remove(&mut state, at);
-        true
+        self.inner.with_key(&labels, |key| {
+            let mut state = self.inner.lock();
+            let Some(at) = self.inner.find(key).map(|found| found.at) else { return false };
+            self.inner.remove(&mut state, at);
+            true
+        })
     }
 
     /// Removes the metrics whose labels `is_unwanted` accepts, and says how many.
@@ -177,7 +179,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
         let inner = Inner {
             names: names.into(),
             consts,
-            shape: M::Cell::shape(options)?,
+            shape: M::Cell::shape(&options.decided(dense.is_some()))?,
             hasher: RandomState::default(),
             table: Table::new(),
             dense: dense.map(|n| (0..n).map(|_| AtomicU32::new(0)).collect()).unwrap_or_default(),
@@ -258,27 +260,22 @@ impl<M: Metric> fmt::Debug for Borrowed<'_, M> {
     }
 }
 
-/// What a lookup looks for. It stays on the stack of the lookup, so its size costs nothing.
-#[allow(clippy::large_enum_variant)]
-enum Key {
+/// What a lookup looks for.
+#[derive(Clone, Copy)]
+enum Key<'a> {
     /// The ordinal of a label set that the array has room for.
     Dense(u32),
-    Hashed(u64, LabelWriter),
+    /// The label set in words, and its hash.
+    Hashed(u64, &'a [u64]),
 }
 
-impl Key {
-    #[inline]
-    fn new<M: Metric>(inner: &Inner<M>, labels: &impl LabelSet) -> Self {
-        if !inner.dense.is_empty() {
-            let ordinal = labels.ordinal();
-            if ordinal < inner.dense.len() {
-                return Self::Dense(ordinal as u32);
-            }
-        }
-        let mut to = LabelWriter::new();
-        labels.write(&mut to);
-        Self::Hashed(inner.hasher.hash_one(to.bytes()), to)
+#[inline]
+fn hash(hasher: &RandomState, words: &[u64]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    for &word in words {
+        hasher.write_u64(word);
     }
+    hasher.finish()
 }
 
 /// Stands for the length of the key where the key is an ordinal.
@@ -428,11 +425,25 @@ impl<M: Metric> Inner<M> {
 
     #[inline]
     fn with(&self, labels: &impl LabelSet) -> Borrowed<'_, M> {
-        let key = Key::new(self, labels);
-        match self.find(&key) {
+        self.with_key(labels, |key| match self.find(key) {
             Some(found) => found,
-            None => self.make(&key, labels),
+            None => self.make(key, labels),
+        })
+    }
+
+    /// Calls `look` with the key of these labels.
+    #[inline]
+    fn with_key<R>(&self, labels: &impl LabelSet, look: impl FnOnce(Key<'_>) -> R) -> R {
+        if !self.dense.is_empty() {
+            let ordinal = labels.ordinal();
+            if ordinal < self.dense.len() {
+                return look(Key::Dense(ordinal as u32));
+            }
         }
+        let mut to = LabelWriter::new();
+        labels.write(&mut to);
+        let words = to.words();
+        look(Key::Hashed(hash(&self.hasher, words), words))
     }
 
     #[inline]
@@ -444,25 +455,29 @@ impl<M: Metric> Inner<M> {
 
     /// The metric with this key. Without the lock it may miss one that is there.
     #[inline]
-    fn find(&self, key: &Key) -> Option<Borrowed<'_, M>> {
+    fn find(&self, key: Key<'_>) -> Option<Borrowed<'_, M>> {
         match key {
             Key::Dense(ordinal) => {
-                let at = self.dense.get(*ordinal as usize)?.load(Ordering::Acquire).checked_sub(1)?;
+                let at = self.dense.get(ordinal as usize)?.load(Ordering::Acquire).checked_sub(1)?;
                 self.confirm(at, |entry| {
                     entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL
-                        && entry.key[0].load(Ordering::Relaxed) == u64::from(*ordinal)
+                        && entry.key[0].load(Ordering::Relaxed) == u64::from(ordinal)
                 })
             }
-            Key::Hashed(hash, written) => {
-                let len = written.bytes().len() as u32;
-                self.table.find(*hash, |at| {
-                    self.confirm(at, |entry| {
-                        entry.key_len.load(Ordering::Relaxed) == len
-                            && written.words().zip(self.key_words(entry)).all(|(a, b)| a == b)
-                    })
-                })
+            Key::Hashed(hash, words) => {
+                self.table.find(hash, |at| self.confirm(at, |entry| self.has_key(entry, words)))
             }
         }
+    }
+
+    #[inline]
+    fn has_key(&self, entry: &Entry<M::Cell>, words: &[u64]) -> bool {
+        if entry.key_len.load(Ordering::Relaxed) as usize != words.len() {
+            return false;
+        }
+        let here = words.iter().zip(&entry.key).all(|(&word, kept)| word == kept.load(Ordering::Relaxed));
+        here && (words.len() <= KEY_WORDS
+            || words.iter().skip(KEY_WORDS).copied().eq(self.spilled(entry).take(words.len() - KEY_WORDS)))
     }
 
     /// The metric at a place if it is the one, see [`Inner`].
@@ -478,20 +493,17 @@ impl<M: Metric> Inner<M> {
         is_it(found.entry()).then_some(found)
     }
 
-    /// The words of an entry's key, and after them whatever stands there.
-    #[inline]
-    fn key_words<'a>(&'a self, entry: &'a Entry<M::Cell>) -> impl Iterator<Item = u64> + 'a {
-        let here = entry.key.iter().map(|word| word.load(Ordering::Relaxed));
-        let from = entry.spill.load(Ordering::Relaxed);
-        here.chain((from..).map_while(|at| {
+    /// The words of an entry's key that stand in the spill area, and after them whatever stands there.
+    fn spilled<'a>(&'a self, entry: &'a Entry<M::Cell>) -> impl Iterator<Item = u64> + 'a {
+        (entry.spill.load(Ordering::Relaxed)..).map_while(|at| {
             let (words, within) = self.spill.get(at)?;
             Some(words.get(within)?.load(Ordering::Relaxed))
-        }))
+        })
     }
 
     #[cold]
     #[inline(never)]
-    fn make(&self, key: &Key, labels: &impl LabelSet) -> Borrowed<'_, M> {
+    fn make(&self, key: Key<'_>, labels: &impl LabelSet) -> Borrowed<'_, M> {
         let text = self.render(labels);
         let mut state = self.lock();
         if let Some(found) = self.find(key).or_else(|| self.insert(&mut state, key, &text)) {
@@ -502,16 +514,16 @@ impl<M: Metric> Inner<M> {
     }
 
     /// A metric for labels that have none; `None` if there is no room for more.
-    fn insert(&self, state: &mut State, key: &Key, text: &str) -> Option<Borrowed<'_, M>> {
+    fn insert(&self, state: &mut State, key: Key<'_>, text: &str) -> Option<Borrowed<'_, M>> {
         let at = self.vacancy(state)?;
         let mut made = self.borrow(at)?;
         let entry = made.entry();
         match key {
             Key::Dense(ordinal) => {
                 entry.key_len.store(IS_ORDINAL, Ordering::Relaxed);
-                entry.key[0].store(u64::from(*ordinal), Ordering::Relaxed);
+                entry.key[0].store(u64::from(ordinal), Ordering::Relaxed);
             }
-            Key::Hashed(_, written) => self.write_key(state, entry, written)?,
+            Key::Hashed(_, words) => self.write_key(state, entry, words)?,
         }
         entry.cell.clear();
         entry.start_now();
@@ -528,9 +540,9 @@ impl<M: Metric> Inner<M> {
         let birth = state.births;
         state.pages[page].set(within, text, birth);
         match key {
-            Key::Dense(ordinal) => self.dense[*ordinal as usize].store(at + 1, Ordering::Release),
+            Key::Dense(ordinal) => self.dense[ordinal as usize].store(at + 1, Ordering::Release),
             Key::Hashed(hash, _) => {
-                self.table.insert(*hash, at, state.len);
+                self.table.insert(hash, at, state.len);
             }
         }
         Some(made)
@@ -558,9 +570,9 @@ impl<M: Metric> Inner<M> {
         Some(at)
     }
 
-    fn write_key(&self, state: &mut State, entry: &Entry<M::Cell>, written: &LabelWriter) -> Option<()> {
-        let len = written.bytes().len();
-        let beyond = len.div_ceil(8).saturating_sub(KEY_WORDS) as u32;
+    fn write_key(&self, state: &mut State, entry: &Entry<M::Cell>, words: &[u64]) -> Option<()> {
+        let len = words.len();
+        let beyond = len.saturating_sub(KEY_WORDS) as u32;
         let capacity = entry.spill_capacity.load(Ordering::Relaxed);
         if beyond > capacity {
             // Twice as much each time, so what long keys leave behind is less than what they have.
@@ -570,7 +582,7 @@ impl<M: Metric> Inner<M> {
             state.spilled = state.spilled.checked_add(capacity)?;
         }
         let from = entry.spill.load(Ordering::Relaxed);
-        for (n, word) in written.words().enumerate() {
+        for (n, &word) in words.iter().enumerate() {
             if let Some(here) = entry.key.get(n) {
                 here.store(word, Ordering::Relaxed);
                 continue;
@@ -587,8 +599,9 @@ impl<M: Metric> Inner<M> {
     fn render(&self, labels: &impl LabelSet) -> String {
         let mut written = LabelWriter::new();
         labels.write(&mut written);
-        let pairs: Vec<_> =
-            self.names.iter().map(model::LabelName::as_str).zip(values(written.bytes())).collect();
+        let values = values(written.words());
+        let names = self.names.iter().map(model::LabelName::as_str);
+        let pairs: Vec<_> = names.zip(values.iter().map(String::as_str)).collect();
         let mut text = self.consts.clone();
         model::render(&Labels::new(&pairs), &mut text);
         text
@@ -608,9 +621,9 @@ impl<M: Metric> Inner<M> {
             }
         } else {
             let len = entry.key_len.load(Ordering::Relaxed) as usize;
-            let key: Vec<u8> =
-                self.key_words(entry).take(len.div_ceil(8)).flat_map(u64::to_le_bytes).take(len).collect();
-            self.table.remove(self.hasher.hash_one(&*key), at);
+            let here = entry.key.iter().map(|word| word.load(Ordering::Relaxed));
+            let key: Vec<u64> = here.chain(self.spilled(entry)).take(len).collect();
+            self.table.remove(hash(&self.hasher, &key), at);
         }
         entry.bury();
         state.len -= 1;

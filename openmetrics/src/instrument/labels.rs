@@ -108,19 +108,22 @@ macro_rules! label_value_from_enum {
     )+};
 }
 
-/// How many bytes of a label set are written without allocation.
-const INLINE: usize = 192;
+/// How many words of a label set are written without allocation.
+const INLINE: usize = 16;
 
 /// Takes the values of a label set, one after the other. Families make it.
 ///
-/// The values stand one after the other, each behind its length: seven bits a byte, the lowest first. So different
-/// sets are different bytes, and a set is compared and hashed in one go.
+/// The values become words of eight bytes: each value's bytes, then one that no text has, then zeros to the next
+/// word. So different sets are different words, and a set is hashed and compared a word at a time.
 pub struct LabelWriter {
-    inline: [u8; INLINE],
+    inline: [u64; INLINE],
     len: usize,
     /// Everything, once it is more than fits inline.
-    heap: Vec<u8>,
+    heap: Vec<u64>,
 }
+
+/// Stands behind every value; UTF-8 has no such byte.
+const END: u8 = 0xff;
 
 impl LabelWriter {
     #[inline]
@@ -131,16 +134,12 @@ impl LabelWriter {
     /// A value that is text already.
     #[inline]
     pub fn text(&mut self, value: &str) {
-        let bytes = value.as_bytes();
-        let from = self.len + 1;
-        match (u8::try_from(bytes.len()), self.inline.get_mut(self.len..from + bytes.len())) {
-            (Ok(len @ 0..0x80), Some([first, rest @ ..])) if self.heap.is_empty() => {
-                *first = len;
-                rest.copy_from_slice(bytes);
-                self.len = from + bytes.len();
-            }
-            _ => self.long(bytes),
+        let chunks = value.as_bytes().chunks_exact(8);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            self.word(chunk.try_into().map_or(0, u64::from_le_bytes));
         }
+        self.word(last_word(rest));
     }
 
     /// A value that formats itself.
@@ -151,54 +150,72 @@ impl LabelWriter {
         self.text(&text);
     }
 
-    #[cold]
-    fn long(&mut self, bytes: &[u8]) {
-        if self.heap.is_empty() {
-            self.heap.extend_from_slice(self.inline.get(..self.len).unwrap_or_default());
+    #[inline]
+    fn word(&mut self, word: u64) {
+        match self.inline.get_mut(self.len) {
+            Some(to) => {
+                *to = word;
+                self.len += 1;
+            }
+            None => self.spill(word),
         }
-        crate::model::varint(bytes.len() as u64, &mut self.heap);
-        self.heap.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn spill(&mut self, word: u64) {
+        if self.heap.is_empty() {
+            self.heap.extend_from_slice(&self.inline);
+        }
+        self.heap.push(word);
     }
 
     /// The whole set.
     #[inline]
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) fn words(&self) -> &[u64] {
         if self.heap.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.heap }
     }
+}
 
-    /// The whole set in words of eight bytes, the last one filled up with zeros.
-    #[inline]
-    pub(crate) fn words(&self) -> impl Iterator<Item = u64> + '_ {
-        self.bytes().chunks(8).map(|chunk| match chunk.try_into() {
-            Ok(word) => u64::from_le_bytes(word),
-            Err(_) => chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
-        })
-    }
+/// Fewer than eight bytes and the end behind them. Read as two overlapping halves where there are enough.
+#[inline]
+fn last_word(bytes: &[u8]) -> u64 {
+    let len = bytes.len();
+    let text = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << ((len - 4) * 8)
+        }
+        _ => match *bytes {
+            [] => 0,
+            [a] => u64::from(a),
+            [a, b] => u64::from(a) | u64::from(b) << 8,
+            [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
+        },
+    };
+    text | u64::from(END) << (len * 8)
 }
 
 impl fmt::Debug for LabelWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(values(self.bytes())).finish()
+        f.debug_list().entries(values(self.words())).finish()
     }
 }
 
 /// The values in what a [`LabelWriter`] wrote.
-pub(crate) fn values(mut key: &[u8]) -> impl Iterator<Item = &str> {
-    std::iter::from_fn(move || {
-        let (mut len, mut shift) = (0_usize, 0_u32);
-        loop {
-            let (&byte, rest) = key.split_first()?;
-            key = rest;
-            len |= usize::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte < 0x80 {
-                break;
+pub(crate) fn values(words: &[u64]) -> Vec<String> {
+    let mut values = Vec::new();
+    let mut value = Vec::new();
+    for word in words {
+        let bytes = word.to_le_bytes();
+        match bytes.iter().position(|&byte| byte == END) {
+            None => value.extend_from_slice(&bytes),
+            Some(end) => {
+                value.extend_from_slice(bytes.get(..end).unwrap_or_default());
+                values.push(String::from_utf8_lossy(&value).into_owned());
+                value.clear();
             }
         }
-        let (value, rest) = key.split_at_checked(len)?;
-        key = rest;
-        std::str::from_utf8(value).ok()
-    })
+    }
+    values
 }
 
 macro_rules! text_values {
@@ -300,7 +317,7 @@ mod tests {
     fn written(labels: &impl LabelSet) -> Vec<String> {
         let mut writer = LabelWriter::new();
         labels.write(&mut writer);
-        values(writer.bytes()).map(str::to_owned).collect()
+        values(writer.words())
     }
 
     #[test]
@@ -312,7 +329,7 @@ mod tests {
         true.write(&mut to);
         None::<u8>.write(&mut to);
         to.display(&1.5);
-        assert_eq!(values(to.bytes()).collect::<Vec<_>>(), ["GET", "404", "-1", "true", "", "1.5"]);
+        assert_eq!(values(to.words()), ["GET", "404", "-1", "true", "", "1.5"]);
         assert_eq!((Option::<bool>::CARDINALITY, Some(true).ordinal()), (Some(3), 2));
     }
 

@@ -13,6 +13,7 @@
 //! A [`Registry`](crate::registry::Registry) makes them and shows them.
 
 mod callback;
+mod cells;
 mod counter;
 mod family;
 mod gauge;
@@ -114,7 +115,7 @@ impl<M: Metric> Instrument for M {
     }
 
     fn create(options: &Options, _: &model::LabelSet) -> Result<Self, Error> {
-        Ok(M::from_slot(Slot::alone(M::Cell::new(&M::Cell::shape(options)?))))
+        Ok(M::from_slot(Slot::alone(M::Cell::new(&M::Cell::shape(&options.decided(true))?))))
     }
 
     fn emit(&self, out: &mut FamilyEmitter<'_>, constant: &Labels<'_>) {

@@ -23,9 +23,13 @@ pub trait Bits: sealed::Sealed + Copy + Default + Into<Number> + PartialOrd + Se
 
 /// A number that a [`Counter`](super::Counter) can count in: `u64` or `f64`. Sealed.
 pub trait CounterNumber: Bits {
-    /// Whether a counter may rise by this: not below zero, and a number.
+    /// Whether a counter may rise by this: not below zero, and finite.
     #[doc(hidden)]
     fn is_rise(self) -> bool;
+    #[doc(hidden)]
+    fn plus(self, other: Self) -> Self;
+    #[doc(hidden)]
+    fn minus(self, other: Self) -> Self;
 }
 
 /// A number that a [`Gauge`](super::Gauge) can hold: `i64`, `u64` or `f64`. Sealed.
@@ -98,10 +102,26 @@ impl CounterNumber for u64 {
     fn is_rise(self) -> bool {
         true
     }
+    #[inline]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+    #[inline]
+    fn minus(self, other: Self) -> Self {
+        self.wrapping_sub(other)
+    }
 }
 impl CounterNumber for f64 {
     #[inline]
     fn is_rise(self) -> bool {
-        self >= 0.0
+        self >= 0.0 && self.is_finite()
+    }
+    #[inline]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+    #[inline]
+    fn minus(self, other: Self) -> Self {
+        self - other
     }
 }

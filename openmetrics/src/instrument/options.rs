@@ -11,6 +11,9 @@ use crate::model::{LabelName, Text};
 pub struct Options {
     pub(crate) labels: Vec<Text>,
     pub(crate) buckets: Option<Vec<f64>>,
+    pub(crate) thread_owned: Option<bool>,
+    /// What `thread_owned` comes to: set by whoever knows what it is for.
+    pub(crate) is_hot: bool,
 }
 
 impl Options {
@@ -31,6 +34,22 @@ impl Options {
     pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.buckets = Some(bounds.into());
         self
+    }
+
+    /// Whether every thread counts in cells of its own, which a scrape adds up, or all in one.
+    ///
+    /// Counting in one's own cell takes a nanosecond or less however many threads count, but each metric then takes
+    /// memory for each thread. The default is `true` for metrics without labels and families whose labels are all
+    /// enums, and `false` for other families, which may have very many metrics.
+    #[must_use]
+    pub fn thread_owned(mut self, own: bool) -> Self {
+        self.thread_owned = Some(own);
+        self
+    }
+
+    /// The same, `thread_owned` decided.
+    pub(crate) fn decided(&self, default: bool) -> Self {
+        Self { is_hot: self.thread_owned.unwrap_or(default), ..self.clone() }
     }
 
     pub(crate) fn label_names(&self) -> Result<Vec<LabelName>, Error> {

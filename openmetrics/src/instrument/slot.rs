@@ -26,7 +26,7 @@ pub(crate) struct Entry<C> {
     start: AtomicU64,
     /// [`DEAD`] and the number of handles.
     state: AtomicU32,
-    /// Bytes of the key.
+    /// Words of the key.
     pub(crate) key_len: AtomicU32,
     /// Where in the spill area the rest of the key stands, in words.
     pub(crate) spill: AtomicU32,

@@ -62,6 +62,12 @@ impl<'r> Definition<'r> {
         self
     }
 
+    /// Whether every thread counts in cells of its own, see [`Options::thread_owned`].
+    pub fn thread_owned(mut self, own: bool) -> Self {
+        self.options = self.options.thread_owned(own);
+        self
+    }
+
     /// What else can be chosen; replaces what was chosen before.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;

@@ -1,0 +1,238 @@
+//! What counting costs: instruments alone and by label, on one thread and two, beside the machine's limits.
+//!
+//! `cargo run --release -p openmetrics-benches --bin instruments`
+
+use std::hint::black_box;
+use std::sync::atomic::AtomicU64;
+
+use openmetrics::format::{Format, encode};
+use openmetrics::instrument::{
+    Counter, Family, Gauge, Histogram, LabelEnum, LabelSet, LabelValue, LabelWriter, linear_buckets,
+};
+use openmetrics::label_value_from_enum;
+use openmetrics::registry::{Definition, Registry};
+use openmetrics_benches::{Random, Table, allocated, limits, nanoseconds, nanoseconds_on_threads};
+
+const CALLS: u32 = 1_000_000;
+
+fn main() {
+    counters();
+    gauges();
+    histograms();
+    lookups();
+    memory();
+    scrapes();
+}
+
+fn registered<I: openmetrics::instrument::Instrument>(
+    define: impl FnOnce(Definition<'_>) -> Definition<'_>,
+) -> I {
+    let registry = Registry::new();
+    match define(registry.metric("bench", "")).register() {
+        Ok(metric) => metric,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// One row for one thread and one for two that do the same at once.
+fn both(tables: &mut [Table; 2], name: &str, work: impl Fn() + Sync) {
+    for (threads, table) in [1, 2].into_iter().zip(tables) {
+        table.row(name, nanoseconds_on_threads(threads, CALLS, |_| &work));
+    }
+}
+
+fn two_tables(title: &str) -> [Table; 2] {
+    ["one thread", "two threads"].map(|threads| Table::new(format!("{title}, {threads}"), "ns"))
+}
+
+fn print(tables: &[Table]) {
+    for table in tables {
+        println!("{table}");
+    }
+}
+
+fn counters() {
+    let own: Counter = registered(|d| d);
+    let floats: Counter<f64> = registered(|d| d);
+    let shared: Counter = registered(|d| d.thread_owned(false));
+    let family: Family<[&str; 1], Counter> = registered(|d| d.labels(["path"]));
+    let handle = family.handle(["/"]);
+    let raw = AtomicU64::new(0);
+    let mut tables = two_tables("counter, add one");
+    both(&mut tables, "a cell for each thread", || black_box(&own).inc());
+    both(&mut tables, "a cell for each thread, f64", || black_box(&floats).inc_by(0.5));
+    both(&mut tables, "shared", || black_box(&shared).inc());
+    both(&mut tables, "shared, a family's handle", || black_box(&handle).inc());
+    both(&mut tables, "limit: fetch_add", || limits::fetch_add(black_box(&raw)));
+    let cells: [AtomicU64; 1] = [AtomicU64::new(0)];
+    tables[0].row(
+        "limit: load and store",
+        nanoseconds_on_threads(1, CALLS, |_| || limits::load_store(black_box(&cells[0]))),
+    );
+    print(&tables);
+}
+
+fn gauges() {
+    let gauge: Gauge = registered(|d| d);
+    let floats: Gauge<f64> = registered(|d| d);
+    let mut tables = two_tables("gauge");
+    both(&mut tables, "set", || black_box(&gauge).set(black_box(7)));
+    both(&mut tables, "set, f64", || black_box(&floats).set(black_box(7.5)));
+    both(&mut tables, "add one", || black_box(&gauge).inc());
+    print(&tables);
+}
+
+/// Latencies between a tenth of a millisecond and ten seconds, mostly small ones.
+fn latencies() -> Vec<f64> {
+    let mut random = Random::new(7);
+    (0..4096).map(|_| (random.fraction() * 17.0 - 13.0).exp2()).collect()
+}
+
+fn histograms() {
+    let values = latencies();
+    let mut tables = two_tables("histogram, observe");
+    let mut observe = |name: &str, histogram: Histogram| {
+        for (threads, table) in [1, 2].into_iter().zip(&mut tables) {
+            let figure = nanoseconds_on_threads(threads, CALLS, |thread| {
+                let mut at = thread as usize * 1000;
+                let (histogram, values) = (&histogram, &values);
+                move || {
+                    at += 1;
+                    black_box(histogram).observe(values[at % 4096]);
+                }
+            });
+            table.row(name, figure);
+        }
+    };
+    observe("11 classic buckets", registered(|d| d));
+    observe("100 classic buckets", registered(|d| d.buckets(linear_buckets(0.1, 0.1, 100))));
+    observe("11 classic buckets, shared", registered(|d| d.thread_owned(false)));
+    print(&tables);
+}
+
+#[derive(Clone, Copy)]
+enum Method {
+    Get,
+    Put,
+}
+impl LabelEnum for Method {
+    const NAMES: &'static [&'static str] = &["GET", "PUT"];
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+label_value_from_enum!(Method);
+
+struct Cached {
+    method: Method,
+    hit: bool,
+}
+impl LabelSet for Cached {
+    type Owner = Self;
+    const NAMES: &'static [&'static str] = &["method", "hit"];
+    const CARDINALITY: Option<usize> = Some(4);
+    fn ordinal(&self) -> usize {
+        self.method.ordinal() * 2 + self.hit.ordinal()
+    }
+    fn write(&self, to: &mut LabelWriter) {
+        self.method.write(to);
+        self.hit.write(to);
+    }
+}
+
+/// Label values as an HTTP service has them.
+fn requests(series: usize) -> Vec<[String; 3]> {
+    (0..series)
+        .map(|i| {
+            let method = ["GET", "PUT", "POST", "DELETE"][i % 4];
+            let status = ["200", "404", "500"][i / 4 % 3];
+            [method.to_owned(), format!("/api/v2/items/{i}"), status.to_owned()]
+        })
+        .collect()
+}
+
+fn three_labels<M: openmetrics::instrument::Metric>() -> Family<[&'static str; 3], M> {
+    registered(|d| d.labels(["method", "path", "status"]))
+}
+
+fn lookups() {
+    let mut table = Table::new("lookup by labels and add one", "ns");
+    for series in [1, 1_000, 100_000] {
+        let family: Family<_, Counter> = three_labels();
+        let mut keys = requests(series);
+        let mut random = Random::new(3);
+        for i in (1..keys.len()).rev() {
+            keys.swap(i, random.below(i as u64 + 1) as usize);
+        }
+        for [a, b, c] in &keys {
+            family.with([a, b, c]).inc();
+        }
+        let ns = |family: &Family<[&'static str; 3], Counter>| {
+            nanoseconds(keys.len() as u64, || {
+                for [a, b, c] in &keys {
+                    family.with([a, b, c]).inc();
+                }
+            })
+        };
+        let before = ns(&family);
+        let (_, allocations) = allocated(|| family.with(["GET", "/api/v2/items/0", "200"]).inc());
+        table.row_with(
+            format!("three texts, {series} series"),
+            before,
+            format!("{} allocations", allocations.calls),
+        );
+        family.with(["x", "y", "z"]).inc();
+        family.remove(["x", "y", "z"]);
+        table.row(format!("three texts, {series} series, after a removal"), ns(&family));
+    }
+    let family: Family<Cached, Counter> = registered(|d| d);
+    let key = || Cached { method: black_box(Method::Put), hit: black_box(true) };
+    table.row("two enums", nanoseconds(1, || family.with(key()).inc()));
+    let get = || Cached { method: black_box(Method::Get), hit: black_box(false) };
+    table.row("two enums, another", nanoseconds(1, || family.with(get()).inc()));
+    print(&[table]);
+}
+
+fn memory() {
+    const SERIES: usize = 100_000;
+    let keys = requests(SERIES);
+    let mut table = Table::new("memory of a series, three labels, 100,000 series", "bytes");
+    let (family, taken) = allocated(|| {
+        let family: Family<_, Counter> = three_labels();
+        for [a, b, c] in &keys {
+            family.with([a, b, c]).inc();
+        }
+        family
+    });
+    table.row("counter", taken.bytes_kept as f64 / SERIES as f64);
+    drop(family);
+    print(&[table]);
+}
+
+fn scrapes() {
+    let mut table = Table::new("scrape to OpenMetrics text, a sample", "ns");
+    for series in [1_000, 100_000] {
+        let registry = Registry::new();
+        let family: Family<[&str; 3], Counter> =
+            match registry.metric("bench", "").labels(["method", "path", "status"]).register() {
+                Ok(family) => family,
+                Err(error) => panic!("{error}"),
+            };
+        for ([a, b, c], i) in requests(series).iter().zip(0_u64..) {
+            family.with([a, b, c]).inc_by(i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40);
+        }
+        let mut out = Vec::new();
+        let ns = nanoseconds(series as u64, || {
+            out.clear();
+            encode(&registry, Format::OPENMETRICS_1_0, &mut out)
+        });
+        let (_, allocations) = allocated(|| {
+            out.clear();
+            encode(&registry, Format::OPENMETRICS_1_0, &mut out)
+        });
+        table.row_with(format!("{series} counters"), ns, format!("{} allocations in all", allocations.calls));
+        let mut copy = Vec::new();
+        table.row("limit: copying the text", nanoseconds(series as u64, || limits::copy(&out, &mut copy)));
+    }
+    print(&[table]);
+}

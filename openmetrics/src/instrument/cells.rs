@@ -1,0 +1,297 @@
+//! Cells that belong to threads, so that counting costs a load and a store.
+//!
+//! Every thread has an [`Arena`]: a cell for each metric that counts this way. Only its thread writes it, so an
+//! increment needs no read-modify-write, and no other thread's counting takes the cache line away. A scrape adds up
+//! what all arenas have. All of it is safe code: cells are atomics, and arenas are never freed but handed on.
+//!
+//! # Who may do what
+//!
+//! * A cell is written by the thread that has its arena, with relaxed loads and stores, and read by everybody.
+//! * A thread takes an arena under the lock of [`ARENAS`], when it first counts, and gives it back under the same lock
+//!   when it ends; the next thread that begins takes it over and counts on. So nothing is lost when threads end, there
+//!   are as many arenas as there ever were threads at once, and whoever has an arena sees what his predecessor wrote.
+//! * While a thread ends, after its arena is given back, it counts in [`SHARED`] with read-modify-writes.
+//! * Cells are set to zero when their metric is gone, by whoever dropped the last handle. What others wrote before is
+//!   seen by him, since handles are counted with `Release` and `Acquire`; and whoever gets the cell later has it from him.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Sixteen cells: two cache lines, which some processors fetch as one.
+#[repr(align(128))]
+struct Line([AtomicU64; CELLS]);
+const CELLS: usize = 16;
+
+/// The cells of one thread, in chunks that never move: 256, 512, 1024, ... cells.
+struct Arena {
+    /// Its number, from 1; [`SHARED`] has 0.
+    number: u32,
+    chunks: [OnceLock<Box<[Line]>>; CHUNKS],
+}
+
+const CHUNKS: usize = 16;
+const FIRST_CHUNK: u32 = 256;
+
+impl Arena {
+    const fn new(number: u32) -> Self {
+        Self { number, chunks: [const { OnceLock::new() }; CHUNKS] }
+    }
+
+    #[inline]
+    fn cell(&self, id: CellId) -> Option<&AtomicU64> {
+        let line = self.chunks.get(id.chunk())?.get()?.get(id.line())?;
+        Some(&line.0[id.cell()])
+    }
+
+    fn make_cell(&self, id: CellId) -> Option<&AtomicU64> {
+        let lines = (FIRST_CHUNK as usize) << id.chunk() >> CELLS.ilog2();
+        let line = || Line([const { AtomicU64::new(0) }; CELLS]);
+        self.chunks.get(id.chunk())?.get_or_init(|| (0..lines).map(|_| line()).collect());
+        self.cell(id)
+    }
+}
+
+/// Where threads count that are about to end, or when there are more cells or threads than arenas have room for.
+static SHARED: Arena = Arena::new(0);
+
+struct Arenas {
+    all: Vec<&'static Arena>,
+    /// Those without a thread.
+    idle: Vec<&'static Arena>,
+    /// Cells that were given out, and those of them that came back.
+    cells: u32,
+    free: Vec<CellId>,
+}
+
+static ARENAS: Mutex<Arenas> =
+    Mutex::new(Arenas { all: Vec::new(), idle: Vec::new(), cells: 0, free: Vec::new() });
+
+fn arenas() -> MutexGuard<'static, Arenas> {
+    ARENAS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    /// The thread's arena.
+    static MINE: Cell<Option<&'static Arena>> = const { Cell::new(None) };
+    /// The chunks of the thread's arena that it has used, the others empty. No destructor, and nothing to follow: reading
+    /// one's cell is a few loads.
+    static CHUNKS_OF_MINE: [Cell<&'static [Line]>; CHUNKS] = const { [const { Cell::new(&[]) }; CHUNKS] };
+    /// Gives it back when the thread ends.
+    static GUARD: Guard = const { Guard };
+}
+
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(arena) = MINE.take() {
+            CHUNKS_OF_MINE.with(|chunks| chunks.iter().for_each(|chunk| chunk.set(&[])));
+            arenas().idle.push(arena);
+        }
+    }
+}
+
+/// The thread's arena, taken now if it has none; `None` while the thread ends.
+#[cold]
+#[inline(never)]
+fn take_arena() -> Option<&'static Arena> {
+    // Registers the destructor; fails after it ran.
+    GUARD.try_with(|_| ()).ok()?;
+    if let Some(mine) = MINE.get() {
+        return Some(mine);
+    }
+    let mut arenas = arenas();
+    let arena = arenas.idle.pop().unwrap_or_else(|| {
+        let arena: &'static Arena = Box::leak(Box::new(Arena::new(arenas.all.len() as u32 + 1)));
+        arenas.all.push(arena);
+        arena
+    });
+    MINE.set(Some(arena));
+    Some(arena)
+}
+
+/// The number of the thread, from 1: no two threads have the same at one time, and numbers are used again, so they
+/// stay small. 0 while the thread ends: several may be there then.
+#[inline]
+pub(crate) fn thread_number() -> u32 {
+    match MINE.get() {
+        Some(arena) => arena.number,
+        None => take_arena().map_or(0, |arena| arena.number),
+    }
+}
+
+/// Which cell, in every arena: the number of the chunk in the upper bits, the place in it in the lower.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct CellId(u32);
+
+const PLACE_BITS: u32 = 24; // the last chunk has 256 * 2^15 = 2^23 cells
+
+impl CellId {
+    /// The cell with this number; `None` beyond the last chunk.
+    fn new(number: u32) -> Option<Self> {
+        let shifted = number.checked_add(FIRST_CHUNK)?;
+        let chunk = shifted.ilog2() - FIRST_CHUNK.ilog2();
+        (chunk < CHUNKS as u32).then(|| Self(chunk << PLACE_BITS | (shifted - (FIRST_CHUNK << chunk))))
+    }
+
+    #[inline]
+    const fn chunk(self) -> usize {
+        (self.0 >> PLACE_BITS) as usize
+    }
+
+    #[inline]
+    const fn line(self) -> usize {
+        (self.0 & ((1 << PLACE_BITS) - 1)) as usize / CELLS
+    }
+
+    #[inline]
+    const fn cell(self) -> usize {
+        self.0 as usize % CELLS
+    }
+}
+
+/// A cell in every thread's arena: a number that many threads add to without waiting for each other.
+pub(crate) struct OwnedCell(CellId);
+
+impl OwnedCell {
+    /// A new one, zero everywhere; `None` if all are taken.
+    pub(crate) fn new() -> Option<Self> {
+        let mut arenas = arenas();
+        if let Some(id) = arenas.free.pop() {
+            return Some(Self(id));
+        }
+        let id = CellId::new(arenas.cells)?;
+        arenas.cells += 1;
+        Some(Self(id))
+    }
+
+    /// Replaces the thread's own part by what `change` makes of it.
+    #[inline]
+    pub(crate) fn update(&self, change: impl Fn(u64) -> u64) {
+        let line = CHUNKS_OF_MINE.with(|chunks| chunks[self.0.chunk() % CHUNKS].get()).get(self.0.line());
+        match line {
+            Some(line) => {
+                let cell = &line.0[self.0.cell()];
+                cell.store(change(cell.load(Ordering::Relaxed)), Ordering::Relaxed);
+            }
+            None => self.update_first(change),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn update_first(&self, change: impl Fn(u64) -> u64) {
+        if let Some((arena, cell)) = take_arena().and_then(|arena| Some((arena, arena.make_cell(self.0)?))) {
+            cell.store(change(cell.load(Ordering::Relaxed)), Ordering::Relaxed);
+            if let Some(lines) = arena.chunks.get(self.0.chunk()).and_then(OnceLock::get) {
+                CHUNKS_OF_MINE.with(|chunks| chunks[self.0.chunk() % CHUNKS].set(lines));
+            }
+        } else if let Some(cell) = SHARED.make_cell(self.0) {
+            let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| Some(change(old)));
+        }
+    }
+
+    /// Calls `add` with the part of each thread.
+    pub(crate) fn read(&self, mut add: impl FnMut(u64)) {
+        let arenas = arenas();
+        for cell in arenas.all.iter().copied().chain([&SHARED]).filter_map(|arena| arena.cell(self.0)) {
+            add(cell.load(Ordering::Relaxed));
+        }
+    }
+}
+
+impl Drop for OwnedCell {
+    fn drop(&mut self) {
+        let mut arenas = arenas();
+        for cell in arenas.all.iter().copied().chain([&SHARED]).filter_map(|arena| arena.cell(self.0)) {
+            cell.store(0, Ordering::Relaxed);
+        }
+        arenas.free.push(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(cell: &OwnedCell) -> u64 {
+        let mut sum = 0;
+        cell.read(|part| sum += part);
+        sum
+    }
+
+    #[test]
+    fn cells_follow_each_other() {
+        let mut expected = (0, 0);
+        for number in 0..10_000 {
+            let id = CellId::new(number).unwrap();
+            let within = id.line() * CELLS + id.cell();
+            if within == 0 && number > 0 {
+                assert_eq!(expected.1, (FIRST_CHUNK as usize) << expected.0);
+                expected = (expected.0 + 1, 0);
+            }
+            assert_eq!((id.chunk(), within), expected);
+            expected.1 += 1;
+        }
+        assert!(CellId::new(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn nothing_is_lost_when_threads_end() {
+        let cell = OwnedCell::new().unwrap();
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..1000).for_each(|_| cell.update(|n| n + 1)));
+                }
+            });
+        }
+        assert_eq!(sum(&cell), 12_000);
+    }
+
+    /// A destructor of a thread-local value that runs when the arena is given back already.
+    struct Late(&'static OwnedCell);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            self.0.update(|n| n + 1);
+        }
+    }
+    thread_local! {
+        static LATE: Cell<Option<Late>> = const { Cell::new(None) };
+    }
+
+    #[test]
+    fn threads_count_while_they_end() {
+        let cell: &'static OwnedCell = Box::leak(Box::new(OwnedCell::new().unwrap()));
+        for _ in 0..2 {
+            // In either order of the destructors.
+            std::thread::spawn(move || {
+                LATE.set(Some(Late(cell)));
+                cell.update(|n| n + 1);
+            })
+            .join()
+            .unwrap();
+            std::thread::spawn(move || {
+                cell.update(|n| n + 1);
+                LATE.set(Some(Late(cell)));
+            })
+            .join()
+            .unwrap();
+        }
+        assert_eq!(sum(cell), 8);
+    }
+
+    #[test]
+    fn cells_are_used_again_and_begin_at_zero() {
+        let cell = OwnedCell::new().unwrap();
+        cell.update(|n| n + 7);
+        drop(cell);
+        let cells: Vec<_> = (0..300).map(|_| OwnedCell::new().unwrap()).collect();
+        for cell in &cells {
+            assert_eq!(sum(cell), 0);
+            cell.update(|n| n + 1);
+        }
+        assert!(cells.iter().all(|cell| sum(cell) == 1));
+    }
+}
