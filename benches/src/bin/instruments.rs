@@ -175,7 +175,7 @@ fn lookups() {
             })
         };
         let before = ns(&family);
-        let (_, allocations) = allocated(|| family.with(["GET", "/api/v2/items/0", "200"]).inc());
+        let ((), allocations) = allocated(|| family.with(["GET", "/api/v2/items/0", "200"]).inc());
         table.row_with(
             format!("three texts, {series} series"),
             before,

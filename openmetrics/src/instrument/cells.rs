@@ -23,19 +23,17 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 struct Line([AtomicU64; CELLS]);
 const CELLS: usize = 16;
 
-/// The cells of one thread, in chunks that never move: 256, 512, 1024, ... cells.
+/// The cells of one thread, in chunks that never move: 2048, 4096, 8192, ... cells.
 struct Arena {
-    /// Its number, from 1; [`SHARED`] has 0.
-    number: u32,
     chunks: [OnceLock<Box<[Line]>>; CHUNKS],
 }
 
-const CHUNKS: usize = 16;
-const FIRST_CHUNK: u32 = 256;
+const CHUNKS: usize = 12;
+const FIRST_CHUNK: u32 = 2048;
 
 impl Arena {
-    const fn new(number: u32) -> Self {
-        Self { number, chunks: [const { OnceLock::new() }; CHUNKS] }
+    const fn new() -> Self {
+        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
     #[inline]
@@ -53,7 +51,7 @@ impl Arena {
 }
 
 /// Where threads count that are about to end, or when there are more cells or threads than arenas have room for.
-static SHARED: Arena = Arena::new(0);
+static SHARED: Arena = Arena::new();
 
 struct Arenas {
     all: Vec<&'static Arena>,
@@ -74,9 +72,9 @@ fn arenas() -> MutexGuard<'static, Arenas> {
 thread_local! {
     /// The thread's arena.
     static MINE: Cell<Option<&'static Arena>> = const { Cell::new(None) };
-    /// The chunks of the thread's arena that it has used, the others empty. No destructor, and nothing to follow: reading
-    /// one's cell is a few loads.
-    static CHUNKS_OF_MINE: [Cell<&'static [Line]>; CHUNKS] = const { [const { Cell::new(&[]) }; CHUNKS] };
+    /// The first chunk of the thread's arena, empty while it has none. No destructor, and nothing to follow: reaching one
+    /// of the first cells is a few instructions.
+    static FIRST_OF_MINE: Cell<&'static [Line]> = const { Cell::new(&[]) };
     /// Gives it back when the thread ends.
     static GUARD: Guard = const { Guard };
 }
@@ -86,7 +84,7 @@ struct Guard;
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(arena) = MINE.take() {
-            CHUNKS_OF_MINE.with(|chunks| chunks.iter().for_each(|chunk| chunk.set(&[])));
+            FIRST_OF_MINE.set(&[]);
             arenas().idle.push(arena);
         }
     }
@@ -103,46 +101,35 @@ fn take_arena() -> Option<&'static Arena> {
     }
     let mut arenas = arenas();
     let arena = arenas.idle.pop().unwrap_or_else(|| {
-        let arena: &'static Arena = Box::leak(Box::new(Arena::new(arenas.all.len() as u32 + 1)));
+        let arena: &'static Arena = Box::leak(Box::new(Arena::new()));
         arenas.all.push(arena);
         arena
     });
     MINE.set(Some(arena));
+    if arena.make_cell(CellId(0)).is_some() {
+        FIRST_OF_MINE.set(arena.chunks.first().and_then(OnceLock::get).map_or(&[], |lines| lines));
+    }
     Some(arena)
 }
 
-/// The number of the thread, from 1: no two threads have the same at one time, and numbers are used again, so they
-/// stay small. 0 while the thread ends: several may be there then.
-#[inline]
-pub(crate) fn thread_number() -> u32 {
-    match MINE.get() {
-        Some(arena) => arena.number,
-        None => take_arena().map_or(0, |arena| arena.number),
-    }
-}
-
-/// Which cell, in every arena: the number of the chunk in the upper bits, the place in it in the lower.
+/// Which cell, in every arena.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct CellId(u32);
-
-const PLACE_BITS: u32 = 24; // the last chunk has 256 * 2^15 = 2^23 cells
 
 impl CellId {
     /// The cell with this number; `None` beyond the last chunk.
     fn new(number: u32) -> Option<Self> {
-        let shifted = number.checked_add(FIRST_CHUNK)?;
-        let chunk = shifted.ilog2() - FIRST_CHUNK.ilog2();
-        (chunk < CHUNKS as u32).then(|| Self(chunk << PLACE_BITS | (shifted - (FIRST_CHUNK << chunk))))
+        let id = Self(number);
+        (number < u32::MAX - FIRST_CHUNK && id.chunk() < CHUNKS).then_some(id)
     }
 
-    #[inline]
-    const fn chunk(self) -> usize {
-        (self.0 >> PLACE_BITS) as usize
+    fn chunk(self) -> usize {
+        ((self.0 + FIRST_CHUNK).ilog2() - FIRST_CHUNK.ilog2()) as usize
     }
 
-    #[inline]
-    const fn line(self) -> usize {
-        (self.0 & ((1 << PLACE_BITS) - 1)) as usize / CELLS
+    /// The line in its chunk. (Of the first chunk also without knowing which chunk it is.)
+    fn line(self) -> usize {
+        (self.0 + FIRST_CHUNK - (FIRST_CHUNK << self.chunk())) as usize / CELLS
     }
 
     #[inline]
@@ -169,24 +156,20 @@ impl OwnedCell {
     /// Replaces the thread's own part by what `change` makes of it.
     #[inline]
     pub(crate) fn update(&self, change: impl Fn(u64) -> u64) {
-        let line = CHUNKS_OF_MINE.with(|chunks| chunks[self.0.chunk() % CHUNKS].get()).get(self.0.line());
-        match line {
+        match FIRST_OF_MINE.get().get(self.0.0 as usize / CELLS) {
             Some(line) => {
                 let cell = &line.0[self.0.cell()];
                 cell.store(change(cell.load(Ordering::Relaxed)), Ordering::Relaxed);
             }
-            None => self.update_first(change),
+            None => self.update_elsewhere(change),
         }
     }
 
-    #[cold]
     #[inline(never)]
-    fn update_first(&self, change: impl Fn(u64) -> u64) {
-        if let Some((arena, cell)) = take_arena().and_then(|arena| Some((arena, arena.make_cell(self.0)?))) {
+    fn update_elsewhere(&self, change: impl Fn(u64) -> u64) {
+        let mine = MINE.get().or_else(take_arena);
+        if let Some(cell) = mine.and_then(|arena| arena.cell(self.0).or_else(|| arena.make_cell(self.0))) {
             cell.store(change(cell.load(Ordering::Relaxed)), Ordering::Relaxed);
-            if let Some(lines) = arena.chunks.get(self.0.chunk()).and_then(OnceLock::get) {
-                CHUNKS_OF_MINE.with(|chunks| chunks[self.0.chunk() % CHUNKS].set(lines));
-            }
         } else if let Some(cell) = SHARED.make_cell(self.0) {
             let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| Some(change(old)));
         }
@@ -287,7 +270,7 @@ mod tests {
         let cell = OwnedCell::new().unwrap();
         cell.update(|n| n + 7);
         drop(cell);
-        let cells: Vec<_> = (0..300).map(|_| OwnedCell::new().unwrap()).collect();
+        let cells: Vec<_> = (0..3000).map(|_| OwnedCell::new().unwrap()).collect();
         for cell in &cells {
             assert_eq!(sum(cell), 0);
             cell.update(|n| n + 1);

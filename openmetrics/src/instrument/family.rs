@@ -2,13 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-use foldhash::fast::RandomState;
 
 use super::labels::{LabelSet, LabelWriter, values};
 use super::slot::{Entry, KEY_WORDS, Slot};
@@ -180,7 +178,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             names: names.into(),
             consts,
             shape: M::Cell::shape(&options.decided(dense.is_some()))?,
-            hasher: RandomState::default(),
+            seed: [0, 1].map(|n| RandomState::new().hash_one(n)),
             table: Table::new(),
             dense: dense.map(|n| (0..n).map(|_| AtomicU32::new(0)).collect()).unwrap_or_default(),
             entries: Segments::new(),
@@ -217,6 +215,8 @@ const SERIES_MAX: u32 = 1 << 27;
 /// It dereferences to the metric's cell, which has the same methods as the handle. Keeping it keeps the memory of a
 /// removed metric from being used again, nothing else.
 pub struct Borrowed<'a, M: Metric> {
+    entry: &'a Entry<M::Cell>,
+    /// The segment that the entry is in, and its place there; for handles.
     entries: &'a Arc<[Entry<M::Cell>]>,
     within: usize,
     at: u32,
@@ -225,14 +225,9 @@ pub struct Borrowed<'a, M: Metric> {
 }
 
 impl<M: Metric> Borrowed<'_, M> {
-    #[inline]
-    fn entry(&self) -> &Entry<M::Cell> {
-        &self.entries[self.within] // within from the beginning, and a slice does not shrink
-    }
-
     /// A handle to keep.
     pub fn to_handle(&self) -> M {
-        self.entry().hold_again();
+        self.entry.hold_again();
         M::from_slot(Slot::held(Arc::clone(self.entries), self.within as u32))
     }
 }
@@ -241,7 +236,7 @@ impl<M: Metric> Deref for Borrowed<'_, M> {
     type Target = M::Cell;
     #[inline]
     fn deref(&self) -> &M::Cell {
-        &self.entry().cell
+        &self.entry.cell
     }
 }
 
@@ -249,7 +244,7 @@ impl<M: Metric> Drop for Borrowed<'_, M> {
     #[inline]
     fn drop(&mut self) {
         if self.counted {
-            self.entry().release();
+            self.entry.release();
         }
     }
 }
@@ -269,13 +264,23 @@ enum Key<'a> {
     Hashed(u64, &'a [u64]),
 }
 
+/// The hash of a label set under a secret seed: two words at a time, each step a multiplication whose halves are folded
+/// together.
 #[inline]
-fn hash(hasher: &RandomState, words: &[u64]) -> u64 {
-    let mut hasher = hasher.build_hasher();
-    for &word in words {
-        hasher.write_u64(word);
+fn hash(seed: [u64; 2], words: &[u64]) -> u64 {
+    let fold = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        product as u64 ^ (product >> 64) as u64
+    };
+    let mut hash = seed[0];
+    let pairs = words.chunks_exact(2);
+    let last = pairs.remainder().first().copied().unwrap_or(words.len() as u64);
+    for pair in pairs {
+        if let [a, b] = *pair {
+            hash = fold(a ^ hash, b ^ seed[1]);
+        }
     }
-    hasher.finish()
+    fold(last ^ hash, seed[1])
 }
 
 /// Stands for the length of the key where the key is an ordinal.
@@ -293,7 +298,8 @@ struct Inner<M: Metric> {
     /// The constant labels, rendered.
     consts: String,
     shape: <M::Cell as Cell>::Shape,
-    hasher: RandomState,
+    /// Of the hashes; nobody outside knows it, so nobody can choose labels that collide.
+    seed: [u64; 2],
     table: Table,
     /// Place plus one for each ordinal, where label sets have one.
     dense: Box<[AtomicU32]>,
@@ -425,14 +431,22 @@ impl<M: Metric> Inner<M> {
 
     #[inline]
     fn with(&self, labels: &impl LabelSet) -> Borrowed<'_, M> {
-        self.with_key(labels, |key| match self.find(key) {
+        if !self.dense.is_empty() {
+            let ordinal = labels.ordinal();
+            return match self.find_dense(ordinal) {
+                Some(found) => found,
+                None => self.make(labels),
+            };
+        }
+        let mut to = LabelWriter::new();
+        labels.write(&mut to);
+        match self.find_hashed(hash(self.seed, to.words()), to.words()) {
             Some(found) => found,
-            None => self.make(key, labels),
-        })
+            None => self.make(labels),
+        }
     }
 
     /// Calls `look` with the key of these labels.
-    #[inline]
     fn with_key<R>(&self, labels: &impl LabelSet, look: impl FnOnce(Key<'_>) -> R) -> R {
         if !self.dense.is_empty() {
             let ordinal = labels.ordinal();
@@ -443,31 +457,36 @@ impl<M: Metric> Inner<M> {
         let mut to = LabelWriter::new();
         labels.write(&mut to);
         let words = to.words();
-        look(Key::Hashed(hash(&self.hasher, words), words))
+        look(Key::Hashed(hash(self.seed, words), words))
     }
 
     #[inline]
     fn borrow(&self, at: u32) -> Option<Borrowed<'_, M>> {
         let (entries, within) = self.entries.get(at)?;
-        // Checked once here, so that the entry can be taken without a doubt afterwards.
-        (within < entries.len()).then_some(Borrowed { entries, within, at, counted: false })
+        let entry = entries.get(within)?;
+        Some(Borrowed { entry, entries, within, at, counted: false })
     }
 
     /// The metric with this key. Without the lock it may miss one that is there.
-    #[inline]
     fn find(&self, key: Key<'_>) -> Option<Borrowed<'_, M>> {
         match key {
-            Key::Dense(ordinal) => {
-                let at = self.dense.get(ordinal as usize)?.load(Ordering::Acquire).checked_sub(1)?;
-                self.confirm(at, |entry| {
-                    entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL
-                        && entry.key[0].load(Ordering::Relaxed) == u64::from(ordinal)
-                })
-            }
-            Key::Hashed(hash, words) => {
-                self.table.find(hash, |at| self.confirm(at, |entry| self.has_key(entry, words)))
-            }
+            Key::Dense(ordinal) => self.find_dense(ordinal as usize),
+            Key::Hashed(hash, words) => self.find_hashed(hash, words),
         }
+    }
+
+    #[inline(always)]
+    fn find_dense(&self, ordinal: usize) -> Option<Borrowed<'_, M>> {
+        let at = self.dense.get(ordinal)?.load(Ordering::Acquire).checked_sub(1)?;
+        self.confirm(at, |entry| {
+            entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL
+                && entry.key[0].load(Ordering::Relaxed) == ordinal as u64
+        })
+    }
+
+    #[inline(always)]
+    fn find_hashed(&self, hash: u64, words: &[u64]) -> Option<Borrowed<'_, M>> {
+        self.table.find(hash, |at| self.confirm(at, |entry| self.has_key(entry, words)))
     }
 
     #[inline]
@@ -481,16 +500,16 @@ impl<M: Metric> Inner<M> {
     }
 
     /// The metric at a place if it is the one, see [`Inner`].
-    #[inline]
+    #[inline(always)]
     fn confirm(&self, at: u32, is_it: impl FnOnce(&Entry<M::Cell>) -> bool) -> Option<Borrowed<'_, M>> {
         let mut found = self.borrow(at)?;
         if self.removable.load(Ordering::Acquire) {
-            found.counted = found.entry().hold();
+            found.counted = found.entry.hold();
             if !found.counted {
                 return None;
             }
         }
-        is_it(found.entry()).then_some(found)
+        is_it(found.entry).then_some(found)
     }
 
     /// The words of an entry's key that stand in the spill area, and after them whatever stands there.
@@ -503,21 +522,25 @@ impl<M: Metric> Inner<M> {
 
     #[cold]
     #[inline(never)]
-    fn make(&self, key: Key<'_>, labels: &impl LabelSet) -> Borrowed<'_, M> {
+    fn make(&self, labels: &impl LabelSet) -> Borrowed<'_, M> {
         let text = self.render(labels);
-        let mut state = self.lock();
-        if let Some(found) = self.find(key).or_else(|| self.insert(&mut state, key, &text)) {
-            return found;
+        let made = self.with_key(labels, |key| {
+            let mut state = self.lock();
+            self.find(key).or_else(|| self.insert(&mut state, key, &text))
+        });
+        if let Some(made) = made {
+            return made;
         }
         let lost = || [Entry::dead(M::Cell::new(&self.shape))].into();
-        Borrowed { entries: self.lost.get_or_init(lost), within: 0, at: u32::MAX, counted: false }
+        let entries = self.lost.get_or_init(lost);
+        Borrowed { entry: &entries[0], entries, within: 0, at: u32::MAX, counted: false } // of one, made above
     }
 
     /// A metric for labels that have none; `None` if there is no room for more.
     fn insert(&self, state: &mut State, key: Key<'_>, text: &str) -> Option<Borrowed<'_, M>> {
         let at = self.vacancy(state)?;
         let mut made = self.borrow(at)?;
-        let entry = made.entry();
+        let entry = made.entry;
         match key {
             Key::Dense(ordinal) => {
                 entry.key_len.store(IS_ORDINAL, Ordering::Relaxed);
@@ -529,7 +552,7 @@ impl<M: Metric> Inner<M> {
         entry.start_now();
         entry.revive();
         if self.removable.load(Ordering::Relaxed) {
-            made.counted = made.entry().hold();
+            made.counted = made.entry.hold();
         }
         state.len += 1;
         state.births += 1;
@@ -550,7 +573,7 @@ impl<M: Metric> Inner<M> {
 
     /// An entry that nobody has.
     fn vacancy(&self, state: &mut State) -> Option<u32> {
-        let is_free = |at: u32| self.borrow(at).is_some_and(|found| found.entry().is_free());
+        let is_free = |at: u32| self.borrow(at).is_some_and(|found| found.entry.is_free());
         // Those removed first are free first. A few are enough to look at, unless there is no other room.
         let looks = if state.used < SERIES_MAX { 8 } else { state.dead.len() };
         for _ in 0..looks.min(state.dead.len()) {
@@ -613,7 +636,7 @@ impl<M: Metric> Inner<M> {
             state.reusable_from = state.used;
         }
         let Some(found) = self.borrow(at) else { return };
-        let entry = found.entry();
+        let entry = found.entry;
         if entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL {
             let ordinal = entry.key[0].load(Ordering::Relaxed) as usize;
             if let Some(place) = self.dense.get(ordinal) {
@@ -623,7 +646,7 @@ impl<M: Metric> Inner<M> {
             let len = entry.key_len.load(Ordering::Relaxed) as usize;
             let here = entry.key.iter().map(|word| word.load(Ordering::Relaxed));
             let key: Vec<u64> = here.chain(self.spilled(entry)).take(len).collect();
-            self.table.remove(hash(&self.hasher, &key), at);
+            self.table.remove(hash(self.seed, &key), at);
         }
         entry.bury();
         state.len -= 1;
@@ -649,7 +672,7 @@ impl<M: Metric> Inner<M> {
         {
             let at = number * PAGE + within as u32;
             let Some(found) = self.borrow(at) else { continue };
-            let entry = found.entry();
+            let entry = found.entry;
             if to.series.len() == to.len {
                 to.series.push(Series {
                     at,

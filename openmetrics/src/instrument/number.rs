@@ -27,8 +27,10 @@ pub trait CounterNumber: Bits {
     #[doc(hidden)]
     fn is_rise(self) -> bool;
     #[doc(hidden)]
+    #[must_use]
     fn plus(self, other: Self) -> Self;
     #[doc(hidden)]
+    #[must_use]
     fn minus(self, other: Self) -> Self;
 }
 

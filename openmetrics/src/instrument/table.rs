@@ -55,7 +55,7 @@ impl Table {
     }
 
     /// The first place with this hash that `is_it` accepts.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find<T>(&self, hash: u64, mut is_it: impl FnMut(u32) -> Option<T>) -> Option<T> {
         let slots = self.slots();
         let mask = slots.len().wrapping_sub(1);
