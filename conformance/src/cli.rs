@@ -1,0 +1,121 @@
+//! The command line: what can be asked, and how a run ends.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{check, explain};
+
+/// The judge of every endpoint: checks expositions of OpenMetrics and Prometheus formats.
+#[derive(Debug, Parser)]
+#[command(name = "omtool", version, max_term_width = 100, after_help = AFTER)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER: &str = "\
+Exit status: 0 no finding at or above --fail-on, 1 findings, 2 usage or input/output, 3 an input that cannot be read at all.
+
+Examples:
+  omtool check metrics.txt                        what is wrong with a file
+  curl -s localhost:9100/metrics | omtool check -
+  omtool explain OM1-CNT-03                       what a rule says and why";
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge expositions: every rule that is broken, where, and what to do.
+    Check(check::Arguments),
+    /// Say what a rule means, with examples.
+    Explain(explain::ExplainArguments),
+    /// List all rules.
+    Rules(explain::RulesArguments),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing at or above the level that fails.
+    Clean,
+    /// Findings.
+    Findings,
+    /// An input that cannot be read at all.
+    Unreadable,
+}
+
+/// Runs what was asked and turns the outcome into an exit status.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Rules(arguments) => explain::list(&arguments),
+    };
+    match outcome {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Ok(Outcome::Unreadable) => ExitCode::from(3),
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("omtool: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What keeps a command from answering: usage, files, sockets.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    closed_pipe: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), closed_pipe: false }
+    }
+
+    /// Whether the reader of our output went away, as `head` does; no reason to complain.
+    fn is_closed_pipe(&self) -> bool {
+        self.closed_pipe
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        let closed_pipe = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Self { message: error.to_string(), closed_pipe }
+    }
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colour {
+    /// Whether standard output gets colours.
+    pub(crate) fn is_wanted(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                !refused && std::io::stdout().is_terminal()
+            }
+        }
+    }
+}

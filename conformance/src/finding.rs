@@ -1,0 +1,92 @@
+//! What was found wrong, and where.
+
+use crate::rule::{Level, Rule};
+use crate::subject::Spec;
+
+/// One rule broken at one place.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    /// The rule.
+    pub(crate) rule: &'static Rule,
+    /// What was found and what was expected.
+    pub(crate) message: String,
+    /// Where; nowhere for what is missing as a whole or is no text.
+    pub(crate) place: Option<Place>,
+    /// Another place that explains it, such as where a family was declared.
+    pub(crate) second: Option<(Place, String)>,
+    /// The family it is about, for suppression by metric.
+    pub(crate) metric: Option<String>,
+}
+
+/// A stretch of the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Bytes before it.
+    pub(crate) offset: usize,
+    /// How many bytes it has.
+    pub(crate) length: usize,
+    /// Line, from 1; 0 in formats without lines.
+    pub(crate) line: u64,
+    /// Column in bytes, from 1; 0 in formats without lines.
+    pub(crate) column: u64,
+}
+
+impl Finding {
+    pub(crate) fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self { rule, message: message.into(), place: None, second: None, metric: None }
+    }
+
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    pub(crate) fn of(mut self, metric: &str) -> Self {
+        self.metric = Some(metric.to_owned());
+        self
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.rule.level
+    }
+}
+
+/// The judgement on one exposition.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// What it was taken for.
+    pub(crate) spec: Spec,
+    /// Whether it could be read at all: text that is UTF-8, protobuf that is whole.
+    pub(crate) readable: bool,
+    /// What was found, in the order of the input.
+    pub(crate) findings: Vec<Finding>,
+    /// Findings beyond the cap of their rule, which are only counted.
+    pub(crate) capped: Vec<(&'static Rule, u64)>,
+}
+
+impl Verdict {
+    /// Keeps at most `cap` findings of each rule and counts the others; sorts by place, the more specific rule
+    /// first where several have one place.
+    pub(crate) fn new(spec: Spec, readable: bool, mut findings: Vec<Finding>, cap: usize) -> Self {
+        findings.sort_by_key(|f| f.place.map_or(usize::MAX, |p| p.offset));
+        let mut counts: std::collections::HashMap<&'static str, usize> = std::collections::HashMap::new();
+        let mut capped: Vec<(&'static Rule, u64)> = Vec::new();
+        findings.retain(|finding| {
+            let count = counts.entry(finding.rule.id).or_default();
+            *count += 1;
+            if *count > cap {
+                match capped.iter_mut().find(|(rule, _)| rule.id == finding.rule.id) {
+                    Some((_, more)) => *more += 1,
+                    None => capped.push((finding.rule, 1)),
+                }
+            }
+            *count <= cap
+        });
+        Self { spec, readable, findings, capped }
+    }
+
+    /// Whether something at or above `level` was found.
+    pub(crate) fn fails(&self, level: Level) -> bool {
+        self.findings.iter().any(|finding| finding.level() >= level)
+    }
+}

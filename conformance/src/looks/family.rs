@@ -1,0 +1,497 @@
+//! The looks on one family.
+
+use std::collections::BTreeSet;
+
+use openmetrics::format::entries::{Metadata, MetadataKind, RawLabel, Sample};
+use openmetrics::model::{MetricType, Number};
+
+use super::page::Page;
+use super::{Findings, NextLine, name, number};
+use crate::finding::Place;
+use crate::subject::Spec;
+
+/// More metrics than this in one family are worth a word.
+const MANY_METRICS: u64 = 1_000;
+/// More classic buckets than this in one histogram are worth a word.
+const MANY_BUCKETS: usize = 50;
+/// A HELP text longer than this is no tooltip.
+const LONG_HELP: usize = 400;
+/// Seconds since the epoch beyond this (the year 5138) are most likely milliseconds.
+const MILLISECONDS: f64 = 1e11;
+/// Exemplars larger than this carry more than a reference.
+const LARGE_EXEMPLAR: usize = 512;
+
+/// A family whose lines are being read.
+pub(super) struct Family {
+    spec: Spec,
+    name: String,
+    place: Place,
+    kind: Option<MetricType>,
+    /// The metadata lines in their order.
+    order: Vec<MetadataKind>,
+    unit: Option<String>,
+    help: Option<String>,
+    metadata_quoted: Option<bool>,
+    samples: u64,
+    metrics: u64,
+    /// The labels of the current metric as written, without those of buckets and quantiles.
+    current: String,
+    label_names: Option<BTreeSet<String>>,
+    has: Has,
+    /// The thresholds of the first metric and of the current one.
+    layout: (Option<Vec<u64>>, Vec<u64>),
+    exemplar_style: Option<(BTreeSet<String>, bool)>,
+    /// States of the current stateset metric that are on, of how many.
+    states: (u64, u64),
+    told: BTreeSet<&'static str>,
+}
+
+/// What kinds of samples were there.
+#[derive(Default)]
+struct Has {
+    value: bool,
+    created: bool,
+    sum: bool,
+    quantile: bool,
+}
+
+impl Family {
+    fn new(spec: Spec, name: &str, place: Place) -> Self {
+        Self {
+            spec,
+            name: name.to_owned(),
+            place,
+            kind: None,
+            order: Vec::new(),
+            unit: None,
+            help: None,
+            metadata_quoted: None,
+            samples: 0,
+            metrics: 0,
+            current: String::new(),
+            label_names: None,
+            has: Has::default(),
+            layout: (None, Vec::new()),
+            exemplar_style: None,
+            states: (0, 0),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// The family that a line of this name belongs to: the open one or, after that is finished, a new one.
+    pub(super) fn switch<'f>(
+        open: &'f mut Option<Self>,
+        spec: Spec,
+        name: &str,
+        place: Place,
+        findings: &mut Findings,
+        page: &mut Page,
+    ) -> &'f mut Self {
+        if open.as_ref().is_some_and(|family| !family.owns(name)) {
+            if let Some(done) = open.take() {
+                done.finish(findings, page);
+            }
+        }
+        open.get_or_insert_with(|| Self::new(spec, name, place))
+    }
+
+    /// Whether a sample or metadata line of this name belongs to it.
+    fn owns(&self, name: &str) -> bool {
+        let Some(suffix) = name.strip_prefix(self.name.as_str()) else { return false };
+        if suffix.is_empty() {
+            return true;
+        }
+        if self.spec == Spec::OpenMetrics2 {
+            return false;
+        }
+        match self.kind {
+            Some(MetricType::Counter) => {
+                self.spec == Spec::OpenMetrics1 && matches!(suffix, "_total" | "_created")
+            }
+            Some(MetricType::Histogram) => matches!(suffix, "_bucket" | "_count" | "_sum" | "_created"),
+            Some(MetricType::GaugeHistogram) => matches!(suffix, "_bucket" | "_gcount" | "_gsum"),
+            Some(MetricType::Summary) => matches!(suffix, "_count" | "_sum" | "_created"),
+            Some(MetricType::Info) => suffix == "_info",
+            _ => false,
+        }
+    }
+
+    /// Notes a finding of this family, at most one of each rule: the second line of the same mistake says nothing new.
+    fn tell(&mut self, findings: &mut Findings, id: &'static str, at: Place, message: String) {
+        if self.told.insert(id) {
+            findings.push(id, message, at, &self.name);
+        }
+    }
+
+    /// The id for this specification.
+    fn id(&self, om1: &'static str, om2: &'static str) -> &'static str {
+        if self.spec == Spec::OpenMetrics2 { om2 } else { om1 }
+    }
+
+    pub(super) fn metadata(&mut self, metadata: &Metadata<'_>, at: Place, findings: &mut Findings) {
+        let text = metadata.text.unescape();
+        self.metadata_quoted = Some(metadata.name.is_quoted());
+        let rank = |kind: &MetadataKind| match kind {
+            MetadataKind::Type(_) => 0,
+            MetadataKind::Unit => 1,
+            _ => 2,
+        };
+        if self.spec != Spec::Prometheus && self.order.iter().any(|before| rank(before) > rank(&metadata.kind)) {
+            let message = format!("{} comes after {}", metadata.kind.keyword(), self.order.last().map_or("", |k| k.keyword()));
+            self.tell(findings, self.id("OM1-FAM-09", "OM2-FAM-04"), at, message);
+        }
+        self.order.push(metadata.kind);
+        match metadata.kind {
+            MetadataKind::Type(kind) => self.kind = Some(kind),
+            MetadataKind::Unit if !text.is_empty() => self.unit = Some(text.into_owned()),
+            MetadataKind::Help => self.help = Some(text.into_owned()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn sample(&mut self, sample: &Sample<'_>, name: &str, line: NextLine, findings: &mut Findings) {
+        self.samples += 1;
+        let at = line.place(sample.name().span());
+        let suffix = name.strip_prefix(self.name.as_str()).unwrap_or_default().to_owned();
+        let is_value = !matches!(suffix.as_str(), "_created");
+        match suffix.as_str() {
+            "_created" => {
+                self.has.created = true;
+                self.created(sample, line, findings);
+            }
+            "_sum" | "_gsum" => self.has.sum = true,
+            _ => self.has.value = true,
+        }
+        if let Some(quoted) = self.metadata_quoted {
+            if quoted != sample.name().is_quoted() && self.spec == Spec::OpenMetrics2 {
+                self.tell(findings, "OM2-UTF-07", at, "the name is quoted in one place and not in the other".to_owned());
+            }
+        }
+        self.numbers(sample, line, findings);
+        self.labels(sample, &suffix, line, findings);
+        if is_value {
+            self.start(sample, at, findings);
+        }
+        self.exemplars(sample, line, findings);
+        if let Some(composite) = sample.composite() {
+            super::composite::look(self.spec, &self.name, composite, at, findings);
+        }
+    }
+
+    /// Values and timestamps.
+    fn numbers(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
+        let at = line.place(sample.value_span());
+        let written = sample.text(sample.value_span());
+        let overflows = matches!(sample.number(), Some(Number::Float(v)) if v.is_infinite());
+        if overflows && written.bytes().any(|b| b.is_ascii_digit()) {
+            self.tell(findings, "OM1-NUM-05", at, format!("{written} is beyond the range of a double, so it reads as infinity"));
+        }
+        if let Some(timestamp) = sample.timestamp() {
+            let at = line.place(timestamp.span);
+            if self.spec != Spec::Prometheus {
+                if timestamp.value.as_f64().abs() > MILLISECONDS {
+                    self.tell(findings, "OM1-TS-01", at, "the timestamp looks like milliseconds; it is in seconds".to_owned());
+                }
+                self.tell(findings, "OM1-TS-03", at, "the sample has an explicit timestamp".to_owned());
+            }
+        }
+    }
+
+    fn created(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
+        let seconds = sample.number().map_or(f64::NAN, Number::as_f64);
+        if !(0.0..=MILLISECONDS).contains(&seconds) {
+            let message = format!("`_created` is {}, which is no time in seconds", sample.text(sample.value_span()));
+            self.tell(findings, "OM1-CNT-08", line.place(sample.value_span()), message);
+        }
+    }
+
+    fn labels(&mut self, sample: &Sample<'_>, suffix: &str, line: NextLine, findings: &mut Findings) {
+        let own = |label: &RawLabel<'_>| !is_structural(self.kind, suffix, label.name.raw(), &self.name);
+        let key: String = sample.labels().filter(own).map(|l| format!("{}={},", l.name.raw(), l.value.raw())).collect();
+        let structural = sample.labels().find(|label| !own(label));
+        if self.metrics == 0 || key != self.current {
+            self.finish_metric(findings);
+            self.metrics += 1;
+            self.current = key;
+            let names: BTreeSet<String> =
+                sample.labels().filter(|l| !is_structural(self.kind, suffix, l.name.raw(), &self.name)).map(|l| l.name.unescape().into_owned()).collect();
+            match &self.label_names {
+                None => self.label_names = Some(names),
+                Some(first) if *first != names => {
+                    let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                    let message = format!("labels ({}) here, ({}) on the first metric of the family", list(&names), list(first));
+                    let at = line.place(sample.name().span());
+                    self.tell(findings, "OM1-LAB-05", at, message);
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some(label) = structural {
+            self.structural(sample, label, suffix, line, findings);
+        }
+        for label in sample.labels() {
+            let at = line.place(label.name.span());
+            let label_name = label.name.unescape();
+            let value = label.value.unescape();
+            if label_name.chars().any(char::is_uppercase) {
+                self.tell(findings, "LINT-08", at, format!("label `{label_name}` has capital letters"));
+            }
+            let at = line.place(label.value.span());
+            if value.trim() != value {
+                self.tell(findings, "LINT-10", at, format!("the value of label `{label_name}` has blanks around it"));
+            }
+            if value.len() > 1024 {
+                self.tell(findings, "LINT-12", at, format!("the value of label `{label_name}` has {} bytes", value.len()));
+            }
+            if self.kind != Some(MetricType::Info) && name::looks_unbounded(&value) {
+                self.tell(findings, "LINT-07", at, format!("label `{label_name}` looks like an identifier that has no end of values"));
+            }
+            let words = [&label_name as &str, &format!("by_{label_name}")].map(str::to_owned);
+            if self.name.ends_with(&format!("_{}", words[1])) {
+                self.tell(findings, "LINT-03", self.place, format!("the name repeats its label `{label_name}`"));
+            }
+        }
+    }
+
+    /// A threshold, quantile or state.
+    fn structural(&mut self, sample: &Sample<'_>, label: RawLabel<'_>, suffix: &str, line: NextLine, findings: &mut Findings) {
+        let written = label.value.raw();
+        match label.name.raw() {
+            "le" | "quantile" if self.spec == Spec::OpenMetrics1 => {
+                if let Some((id, wanted)) = number::odd_spelling(written) {
+                    let message = format!("\"{written}\" is better written \"{wanted}\"");
+                    self.tell(findings, id, line.place(label.value.span()), message);
+                }
+            }
+            _ => {}
+        }
+        match (label.name.raw(), suffix) {
+            ("le", "_bucket") => self.layout.1.push(written.parse::<f64>().unwrap_or(f64::NAN).to_bits()),
+            ("quantile", "") => self.has.quantile = true,
+            _ if self.kind == Some(MetricType::StateSet) => {
+                self.states.1 += 1;
+                self.states.0 += u64::from(sample.number().is_some_and(|n| n.as_f64() == 1.0));
+            }
+            _ => {}
+        }
+    }
+
+    /// All lines of a metric have been read.
+    fn finish_metric(&mut self, findings: &mut Findings) {
+        let layout = std::mem::take(&mut self.layout.1);
+        if !layout.is_empty() {
+            if layout.len() > MANY_BUCKETS {
+                let message = format!("a histogram has {} buckets", layout.len());
+                self.tell(findings, "LINT-09", self.place, message);
+            }
+            match &self.layout.0 {
+                None => self.layout.0 = Some(layout),
+                Some(first) if *first != layout => {
+                    self.tell(findings, "OM1-HIS-19", self.place, "its metrics have different thresholds".to_owned());
+                }
+                Some(_) => {}
+            }
+        }
+        let (on, of) = std::mem::take(&mut self.states);
+        if of > 0 && on != 1 {
+            let id = self.id("OM1-SS-04", "OM2-SS-03");
+            self.tell(findings, id, self.place, format!("{on} of {of} states are on; of an enum it is one"));
+        }
+    }
+
+    /// The start timestamp of OpenMetrics 2.0.
+    fn start(&mut self, sample: &Sample<'_>, at: Place, findings: &mut Findings) {
+        if self.spec != Spec::OpenMetrics2 {
+            return;
+        }
+        let wants = matches!(self.kind, Some(MetricType::Counter | MetricType::Histogram | MetricType::Summary));
+        match sample.start() {
+            None if wants => self.tell(findings, "OM2-ST-03", at, "there is no start timestamp, `st@`".to_owned()),
+            Some(_) if self.kind == Some(MetricType::GaugeHistogram) => {
+                self.tell(findings, "OM2-ST-03", at, "a gauge histogram has no start timestamp".to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn exemplars(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
+        for exemplar in sample.exemplars() {
+            let at = line.place(exemplar.span());
+            let names: BTreeSet<String> = exemplar.labels().map(|l| l.name.unescape().into_owned()).collect();
+            let style = (names, exemplar.timestamp().is_some());
+            match &self.exemplar_style {
+                None => self.exemplar_style = Some(style),
+                Some(first) if *first != style => {
+                    let id = self.id("OM1-EX-07", "OM2-EX-05");
+                    self.tell(findings, id, at, "this exemplar has other labels or timestamps than the one before".to_owned());
+                }
+                Some(_) => {}
+            }
+            if self.spec != Spec::OpenMetrics2 {
+                continue;
+            }
+            let size: usize = exemplar.labels().map(|l| l.name.raw().len() + l.value.raw().len()).sum();
+            let odd = exemplar.labels().map(|l| l.name.unescape()).find(|n| {
+                let plain: String = n.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+                matches!(plain.as_str(), "traceid" | "spanid") && !matches!(&**n, "trace_id" | "span_id")
+            });
+            if size > LARGE_EXEMPLAR {
+                self.tell(findings, "OM2-EX-04", at, format!("the exemplar's labels have {size} bytes"));
+            } else if let Some(odd) = odd {
+                self.tell(findings, "OM2-EX-04", at, format!("label `{odd}` is usually `trace_id` or `span_id`"));
+            }
+            let repeated = exemplar.labels().find(|l| sample.labels().any(|own| own.name.raw() == l.name.raw()));
+            if let Some(label) = repeated {
+                let message = format!("the exemplar repeats label `{}` of the metric", label.name.raw());
+                self.tell(findings, "OM2-EX-02", at, message);
+            }
+            if let Some(time) = exemplar.timestamp() {
+                let early = sample.start().is_some_and(|start| time.value < start.value);
+                let late = sample.timestamp().is_some_and(|timestamp| time.value > timestamp.value);
+                if early || late {
+                    let message = format!("the exemplar is from {} the sample's time", if early { "before" } else { "after" });
+                    self.tell(findings, "OM2-EX-03", at, message);
+                }
+            }
+        }
+    }
+
+    /// All lines have been read.
+    pub(super) fn finish(mut self, findings: &mut Findings, page: &mut Page) {
+        self.finish_metric(findings);
+        self.family_name(findings);
+        self.family_metadata(findings);
+        self.recommended_samples(findings);
+        if self.metrics > MANY_METRICS {
+            let message = format!("{} metrics", self.metrics);
+            self.tell(findings, "LINT-06", self.place, message);
+        }
+        page.family(&self.name, self.kind, self.place, findings);
+    }
+
+    fn family_name(&mut self, findings: &mut Findings) {
+        let (at, name) = (self.place, self.name.clone());
+        let om = self.spec != Spec::Prometheus;
+        if om && name.contains(':') {
+            self.tell(findings, self.id("OM1-FAM-03", "OM2-NAME-04"), at, format!("`{name}` has a colon, which marks results of rules"));
+        }
+        if om && !name::is_snake_case(&name) {
+            self.tell(findings, "OM1-FAM-06", at, format!("`{name}` is not in snake_case"));
+        }
+        let suffix = name::TYPE_SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix));
+        if let Some((suffix, whose)) = suffix {
+            match self.spec {
+                Spec::OpenMetrics1 if self.kind.is_some() => {
+                    self.tell(findings, "OM1-FAM-05", at, format!("`{name}` ends in `{suffix}`, the suffix of {whose}"));
+                }
+                Spec::OpenMetrics2 if matches!(*suffix, "_count" | "_sum" | "_gcount" | "_gsum" | "_bucket") => {
+                    self.tell(findings, "OM2-NAME-02", at, format!("`{name}` ends in `{suffix}`, the suffix of {whose} in older formats"));
+                }
+                _ => {}
+            }
+            if *suffix == "_total" && self.kind.is_some_and(|kind| !matches!(kind, MetricType::Counter | MetricType::Unknown)) {
+                self.tell(findings, "LINT-11", at, format!("`{name}` ends in `_total` and is no counter"));
+            }
+        }
+        if self.spec == Spec::OpenMetrics2 && self.kind == Some(MetricType::Counter) && !name.ends_with("_total") {
+            self.tell(findings, "OM2-CNT-01", at, format!("counter `{name}` does not end in `_total`"));
+        }
+        let stem = name.strip_suffix("_total").unwrap_or(&name);
+        let word = name::last_word(stem);
+        if matches!(word, "gauge" | "counter" | "histogram" | "summary") && word != stem {
+            self.tell(findings, "LINT-02", at, format!("`{name}` says its type"));
+        }
+        if let Some(unit) = name::unit_of_abbreviation(word).filter(|_| word != stem) {
+            self.tell(findings, "LINT-04", at, format!("`{word}` is short for a unit of {unit}; write `{unit}`"));
+        }
+        let unit = self.unit.clone();
+        let unit = unit.as_deref().unwrap_or(word);
+        if let Some(base) = name::base_of_derived(unit).filter(|_| om) {
+            self.tell(findings, "OM1-FAM-22", at, format!("`{unit}` is no base unit; use `{base}`"));
+        }
+        if self.unit.is_none() && om && name::BASE_UNITS.contains(&word) && word != stem && self.kind.is_some() {
+            self.tell(findings, self.id("OM1-FAM-12", "OM1-FAM-12"), at, format!("`{name}` ends in a unit, but there is no UNIT line"));
+        }
+        if !stem.contains('_') && self.kind.is_some() && !matches!(stem, "up" | "target" | "target_info") {
+            self.tell(findings, "LINT-01", at, format!("`{name}` has no prefix that says whose it is"));
+        }
+    }
+
+    fn family_metadata(&mut self, findings: &mut Findings) {
+        let at = self.place;
+        if self.spec == Spec::OpenMetrics1 || self.spec == Spec::OpenMetrics2 {
+            let id = self.id("OM1-FAM-14", "OM2-FAM-04");
+            match self.help.as_deref() {
+                None | Some("") if self.samples > 0 => self.tell(findings, id, at, "there is no HELP text".to_owned()),
+                Some(help) if help.len() > LONG_HELP => {
+                    let message = format!("the HELP text has {} bytes; it should fit a tooltip", help.len());
+                    self.tell(findings, "OM1-FAM-14", at, message);
+                }
+                _ => {}
+            }
+        }
+        if let Some(help) = &self.help {
+            let plain = |text: &str| -> String {
+                text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+            };
+            if !help.is_empty() && plain(help) == plain(&self.name) {
+                self.tell(findings, "LINT-05", at, "the HELP text only repeats the name".to_owned());
+            }
+        }
+        if let (Spec::OpenMetrics2, Some(unit)) = (self.spec, self.unit.clone()) {
+            let stem = self.name.strip_suffix("_total").unwrap_or(&self.name);
+            if !stem.strip_suffix(unit.as_str()).is_some_and(|rest| rest.ends_with('_')) {
+                let message = format!("unit `{unit}` is not the end of `{}`", self.name);
+                self.tell(findings, "OM2-FAM-06", at, message);
+            }
+        }
+    }
+
+    /// Samples that should be there, and types that should not.
+    fn recommended_samples(&mut self, findings: &mut Findings) {
+        if self.spec != Spec::OpenMetrics1 || self.samples == 0 {
+            return;
+        }
+        let at = self.place;
+        let no_created = !self.has.created;
+        match self.kind {
+            Some(MetricType::Unknown) => {
+                self.tell(findings, "OM1-UNK-02", at, "the type is unknown".to_owned());
+            }
+            Some(MetricType::Counter) if no_created => {
+                self.tell(findings, "OM1-CNT-07", at, "there is no `_created`".to_owned());
+            }
+            Some(MetricType::Histogram) => {
+                if !self.has.sum {
+                    self.tell(findings, "OM1-HIS-15", at, "there is no `_sum`".to_owned());
+                }
+                if no_created {
+                    self.tell(findings, "OM1-HIS-16", at, "there is no `_created`".to_owned());
+                }
+            }
+            Some(MetricType::GaugeHistogram) if !self.has.sum => {
+                self.tell(findings, "OM1-GHI-03", at, "there is no `_gsum`".to_owned());
+            }
+            Some(MetricType::Summary) => {
+                if self.has.quantile {
+                    self.tell(findings, "OM1-SUM-11", at, "quantiles cannot be added up over instances; a histogram can".to_owned());
+                }
+                if no_created && (self.has.sum || self.has.value && !self.has.quantile) {
+                    self.tell(findings, "OM1-SUM-09", at, "there is no `_created`".to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a label tells parts of one metric apart: thresholds, quantiles, states.
+fn is_structural(kind: Option<MetricType>, suffix: &str, label: &str, family: &str) -> bool {
+    match kind {
+        Some(MetricType::Histogram | MetricType::GaugeHistogram) => label == "le" && suffix == "_bucket",
+        Some(MetricType::Summary) => label == "quantile" && suffix.is_empty(),
+        Some(MetricType::StateSet) => label == family,
+        _ => false,
+    }
+}
+

@@ -1,0 +1,91 @@
+//! A second look at an exposition, for what its specification recommends and what practice has taught.
+//!
+//! The library's reader says what is wrong; here is what could be better. One pass over the lines, with memory for one
+//! family and what is small of the others.
+
+mod composite;
+mod family;
+mod name;
+mod number;
+mod page;
+
+use openmetrics::format::entries::{ByteSpan, Dialect, Entries, Entry};
+
+use crate::finding::{Finding, Place};
+use crate::subject::Spec;
+
+/// The findings of all looks on a text.
+pub(crate) fn text(bytes: &[u8], spec: Spec) -> Vec<Finding> {
+    let dialect = match spec {
+        Spec::OpenMetrics1 => Dialect::OpenMetrics1,
+        Spec::OpenMetrics2 => Dialect::OpenMetrics2,
+        Spec::Prometheus => Dialect::Prometheus,
+        Spec::PrometheusProtobuf | Spec::OpenMetricsProtobuf => return Vec::new(),
+    };
+    let mut findings = Findings { all: Vec::new() };
+    let mut page = page::Page::new(spec);
+    let mut open: Option<family::Family> = None;
+    let mut entries = Entries::new(bytes, dialect);
+    loop {
+        let line = NextLine::after(entries.line());
+        match entries.next_entry() {
+            Some(Ok(Entry::Metadata(metadata))) => {
+                let name = metadata.name.unescape();
+                let at = line.place(metadata.name.span());
+                let family = family::Family::switch(&mut open, spec, &name, at, &mut findings, &mut page);
+                family.metadata(&metadata, at, &mut findings);
+            }
+            Some(Ok(Entry::Sample(sample))) => {
+                let name = sample.name().unescape();
+                let at = line.place(sample.name().span());
+                let family = family::Family::switch(&mut open, spec, &name, at, &mut findings, &mut page);
+                family.sample(sample, &name, line, &mut findings);
+                page.sample(sample, line, &mut findings);
+            }
+            Some(Ok(_) | Err(_)) => {}
+            None => break,
+        }
+    }
+    if let Some(family) = open {
+        family.finish(&mut findings, &mut page);
+    }
+    page.finish(&mut findings);
+    findings.all
+}
+
+/// The findings so far.
+struct Findings {
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    /// Notes a finding of the rule with this id, which one of the tables has.
+    fn push(&mut self, id: &'static str, message: String, at: Place, metric: &str) {
+        if let Some(rule) = crate::rules::find(id) {
+            self.all.push(Finding::new(rule, message).at(at).of(metric));
+        }
+    }
+}
+
+/// Where the line that is read next begins. A sample borrows the reader, which can then not be asked.
+#[derive(Clone, Copy)]
+struct NextLine {
+    number: u64,
+    start: usize,
+}
+
+impl NextLine {
+    fn after(line: openmetrics::format::entries::LineSpan) -> Self {
+        let start = if line.number == 0 { 0 } else { line.span.end + 1 };
+        Self { number: line.number + 1, start }
+    }
+
+    fn place(self, span: ByteSpan) -> Place {
+        Place {
+            offset: span.start,
+            length: span.len(),
+            line: self.number,
+            column: span.start.saturating_sub(self.start) as u64 + 1,
+        }
+    }
+}

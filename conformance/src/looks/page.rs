@@ -1,0 +1,54 @@
+//! The looks on the exposition as a whole.
+
+use openmetrics::format::entries::Sample;
+use openmetrics::model::MetricType;
+
+use super::{Findings, NextLine};
+use crate::finding::Place;
+use crate::subject::Spec;
+
+/// What is remembered over all families.
+pub(super) struct Page {
+    spec: Spec,
+    families: u64,
+    metrics: u64,
+    /// The label pairs, as written, that every sample so far has.
+    everywhere: Vec<(String, String)>,
+    first: Option<Place>,
+}
+
+impl Page {
+    pub(super) fn new(spec: Spec) -> Self {
+        Self { spec, families: 0, metrics: 0, everywhere: Vec::new(), first: None }
+    }
+
+    pub(super) fn sample(&mut self, sample: &Sample<'_>, line: NextLine, _findings: &mut Findings) {
+        self.metrics += 1;
+        if self.metrics == 1 {
+            self.first = Some(line.place(sample.series_span()));
+            let pairs = sample.labels().map(|label| (label.name.raw().to_owned(), label.value.raw().to_owned()));
+            self.everywhere = pairs.collect();
+        } else {
+            self.everywhere.retain(|(name, value)| {
+                sample.labels().any(|label| label.name.raw() == name && label.value.raw() == value)
+            });
+        }
+    }
+
+    pub(super) fn family(&mut self, name: &str, kind: Option<MetricType>, at: Place, findings: &mut Findings) {
+        self.families += 1;
+        let is_target = kind == Some(MetricType::Info) && matches!(name, "target" | "target_info");
+        if is_target && self.families > 1 {
+            findings.push("OM1-FAM-20", "info `target` comes after other families".to_owned(), at, name);
+        }
+    }
+
+    pub(super) fn finish(self, findings: &mut Findings) {
+        // One or two families may well share a label; only a larger page shows that it belongs to the target.
+        let Some(at) = self.first.filter(|_| self.families > 2 && self.spec != Spec::Prometheus) else { return };
+        for (name, value) in self.everywhere {
+            let message = format!("label `{name}=\"{value}\"` stands on every sample; it belongs to the target");
+            findings.push("OM1-LAB-06", message, at, "");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `omtool`: the judge of every endpoint. Checks expositions of OpenMetrics and Prometheus formats against the rules of
+//! their specifications, and explains its verdicts.
+//!
+//! `rule` and `rules` hold what is known of each rule; the library's readers find most of what is broken, `looks` what
+//! could be better, `sequence` what shows over time. `commands` has one file for each subcommand, `render` the outputs.
+
+mod cli;
+mod commands;
+mod config;
+mod finding;
+mod judge;
+mod looks;
+mod render;
+mod rule;
+mod rules;
+mod sequence;
+mod subject;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

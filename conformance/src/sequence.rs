@@ -1,0 +1,196 @@
+//! Two expositions of one target, one after the other.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use openmetrics::model::{
+    LabelSet, MetricFamily, MetricPoint, MetricSet, MetricType, MetricValue, Number, SideRef, Timestamp,
+};
+
+use crate::finding::Finding;
+use crate::rules;
+use crate::subject::Spec;
+
+/// What is wrong with `after`, given `before`.
+pub(crate) fn compare(spec: Spec, before: &MetricSet, after: &MetricSet) -> Vec<Finding> {
+    let mut pair = Pair { spec, findings: Vec::new() };
+    let families: HashMap<&str, &MetricFamily> =
+        after.families.iter().map(|family| (family.descriptor.name().as_str(), family)).collect();
+    let mut gone: Vec<String> = Vec::new();
+    for family in &before.families {
+        let name = family.descriptor.name().as_str();
+        match families.get(name) {
+            None => gone.push(name.to_owned()),
+            Some(now) => pair.family(family, now, &mut gone),
+        }
+    }
+    pair.gone(&gone);
+    pair.order(before, after);
+    pair.findings
+}
+
+struct Pair {
+    spec: Spec,
+    findings: Vec<Finding>,
+}
+
+impl Pair {
+    fn push(&mut self, id: &str, metric: &str, message: String) {
+        if let Some(rule) = rules::find(id) {
+            self.findings.push(Finding::new(rule, message).of(metric));
+        }
+    }
+
+    /// The id for this specification.
+    fn id(&self, om1: &'static str, om2: &'static str) -> &'static str {
+        if self.spec == Spec::OpenMetrics2 { om2 } else { om1 }
+    }
+
+    fn family(&mut self, before: &MetricFamily, after: &MetricFamily, gone: &mut Vec<String>) {
+        let name = before.descriptor.name().as_str();
+        let (was, is) = (before.descriptor.metric_type(), after.descriptor.metric_type());
+        if was != is {
+            self.push("OM1-HTTP-15", name, format!("`{name}` was a {was} and is a {is}"));
+            return;
+        }
+        let label_names = |family: &MetricFamily| -> BTreeSet<String> {
+            family.metrics.iter().flat_map(|m| m.labels.iter()).map(|l| l.name.to_string()).collect()
+        };
+        let (had, has) = (label_names(before), label_names(after));
+        if had != has && !before.metrics.is_empty() && !after.metrics.is_empty() {
+            let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            self.push("OM1-HTTP-15", name, format!("`{name}` had labels ({}) and has ({})", list(&had), list(&has)));
+        }
+        let now: HashMap<&LabelSet, &MetricPoint> =
+            after.metrics.iter().filter_map(|metric| Some((&metric.labels, metric.points.last()?))).collect();
+        for metric in &before.metrics {
+            let Some(earlier) = metric.points.last() else { continue };
+            let series = format!("{name}{}", metric.labels);
+            match now.get(&metric.labels) {
+                Some(later) => self.point(is, name, &series, earlier, later),
+                None if is == MetricType::Info => {
+                    self.push("OM1-INF-05", name, format!("{series} is gone or has other labels now"));
+                }
+                None => gone.push(series),
+            }
+        }
+    }
+
+    fn point(&mut self, kind: MetricType, family: &str, series: &str, before: &MetricPoint, after: &MetricPoint) {
+        let fell = match (&before.value, &after.value) {
+            (MetricValue::Number(was), MetricValue::Number(is)) if kind == MetricType::Counter => fell(*was, *is),
+            (MetricValue::Histogram(was), MetricValue::Histogram(is)) if kind == MetricType::Histogram => {
+                self.layout(family, series, was.classic.as_deref(), is.classic.as_deref());
+                // A reset is judged by count and buckets, not by the sum, which falls with negative observations.
+                let native = was.native.as_ref().zip(is.native.as_ref()).is_some_and(|(was, is)| {
+                    was.schema == is.schema
+                        && was.zero_threshold == is.zero_threshold
+                        && (fell(was.zero_count, is.zero_count)
+                            || side_fell(was.positive.borrow(), is.positive.borrow())
+                            || side_fell(was.negative.borrow(), is.negative.borrow()))
+                });
+                let classic = was.classic.iter().flatten().zip(is.classic.iter().flatten());
+                let classic = classic.filter(|(a, b)| a.upper_bound == b.upper_bound).any(|(a, b)| fell(a.count, b.count));
+                fell(was.count, is.count) || classic || native
+            }
+            (MetricValue::Summary(was), MetricValue::Summary(is)) if kind == MetricType::Summary => {
+                let fell = |was: Option<Number>, is: Option<Number>| was.zip(is).is_some_and(|(was, is)| fell(was, is));
+                fell(was.count, is.count) || fell(was.sum, is.sum)
+            }
+            _ => return,
+        };
+        let native = matches!(&after.value, MetricValue::Histogram(h) if h.native.is_some());
+        let start = |point: &MetricPoint| point.start;
+        match (fell, start(before), start(after)) {
+            (true, Some(was), Some(is)) if is > was => {}
+            (true, Some(was), Some(is)) if is < was => {
+                let id = self.id("OM1-CNT-06", "OM2-CNT-03");
+                self.push(id, family, format!("{series} was reset, but its start went back from {was} to {is}"));
+            }
+            (true, was, is) => {
+                let id = if native { "NH-30" } else { self.id("OM1-CNT-05", "OM2-CNT-03") };
+                self.push(id, family, format!("{series} fell{}{}", values(before, after), starts(was, is)));
+            }
+            (false, Some(was), Some(is)) if is < was => {
+                let id = self.id("OM1-CNT-06", "OM2-CNT-03");
+                self.push(id, family, format!("the start of {series} went back from {was} to {is}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn layout(
+        &mut self,
+        family: &str,
+        series: &str,
+        before: Option<&[openmetrics::model::ClassicBucket]>,
+        after: Option<&[openmetrics::model::ClassicBucket]>,
+    ) {
+        let (Some(before), Some(after)) = (before, after) else { return };
+        if !before.iter().map(|b| b.upper_bound).eq(after.iter().map(|b| b.upper_bound)) {
+            let id = self.id("OM1-HIS-18", "OM2-HIS-09");
+            self.push(id, family, format!("{series} has other thresholds now"));
+        }
+    }
+
+    fn gone(&mut self, gone: &[String]) {
+        let Some(first) = gone.first() else { return };
+        let message = match gone.len() {
+            1 => format!("{first} is gone"),
+            n => format!("{first} and {} more are gone", n - 1),
+        };
+        self.push("OM1-HTTP-11", first.split('{').next().unwrap_or_default(), message);
+    }
+
+    /// Prometheus text alone asks for a stable order.
+    fn order(&mut self, before: &MetricSet, after: &MetricSet) {
+        if self.spec != Spec::Prometheus {
+            return;
+        }
+        let place: BTreeMap<&str, usize> =
+            after.families.iter().enumerate().map(|(at, f)| (f.descriptor.name().as_str(), at)).collect();
+        let places: Vec<(usize, &str)> = before
+            .families
+            .iter()
+            .filter_map(|f| Some((*place.get(f.descriptor.name().as_str())?, f.descriptor.name().as_str())))
+            .collect();
+        let moved = places.windows(2).find_map(|pair| match pair {
+            [(a, first), (b, second)] if a > b => Some((*first, *second)),
+            _ => None,
+        });
+        if let Some((first, second)) = moved {
+            self.push("P4-28", first, format!("`{first}` came before `{second}` and comes after it now"));
+        }
+    }
+}
+
+fn fell(was: Number, is: Number) -> bool {
+    match (was.as_u64(), is.as_u64()) {
+        (Some(was), Some(is)) => is < was,
+        _ => is.as_f64() < was.as_f64(),
+    }
+}
+
+/// Whether a bucket that was there has fewer observations now, or none.
+fn side_fell(was: SideRef<'_>, is: SideRef<'_>) -> bool {
+    let now: HashMap<i32, Number> = is.buckets().collect();
+    was.buckets().any(|(index, count)| fell(count, now.get(&index).copied().unwrap_or_default()))
+}
+
+fn values(before: &MetricPoint, after: &MetricPoint) -> String {
+    match (&before.value, &after.value) {
+        (MetricValue::Number(was), MetricValue::Number(is)) => format!(" from {} to {}", was.as_f64(), is.as_f64()),
+        (MetricValue::Histogram(was), MetricValue::Histogram(is)) if fell(was.count, is.count) => {
+            format!(": its count from {} to {}", was.count.as_f64(), is.count.as_f64())
+        }
+        (MetricValue::Histogram(_), _) => " in one of its buckets".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn starts(was: Option<Timestamp>, is: Option<Timestamp>) -> String {
+    match (was, is) {
+        (Some(was), Some(is)) if was == is => format!(", and its start is still {is}"),
+        (None, _) | (_, None) => ", and no start timestamp says that it was reset".to_owned(),
+        _ => String::new(),
+    }
+}
