@@ -16,7 +16,7 @@ pub(crate) struct Config {
 }
 
 /// A rule, everywhere or of some metrics, that is accepted for a reason.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ignore {
     /// Id or name of the rule.

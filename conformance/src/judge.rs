@@ -1,6 +1,8 @@
 //! From bytes to a verdict.
 
-use openmetrics::format::{self, Format};
+use openmetrics::format::assemble::{self, Related};
+use openmetrics::format::entries::Dialect;
+use openmetrics::format::protobuf;
 use openmetrics::model::MetricSet;
 
 use crate::config::Config;
@@ -11,38 +13,90 @@ use crate::{looks, rules, sequence};
 
 /// Judges one exposition.
 pub(crate) fn one(subject: Subject, config: &Config, cap: usize) -> Judged {
-    let reading = read(&subject);
-    finish(subject, reading.readable, reading.findings, config, cap)
+    let findings = findings(&subject);
+    finish(subject, findings, config, cap)
 }
 
 /// Judges successive expositions of one target, each also against the one before.
 pub(crate) fn sequence(subjects: Vec<Subject>, config: &Config, cap: usize) -> Vec<Judged> {
-    let mut before: Option<MetricSet> = None;
+    let mut before: Option<(MetricSet, Vec<String>)> = None;
     let mut all = Vec::new();
     for subject in subjects {
-        let mut reading = read(&subject);
-        if let Some(before) = &before {
-            reading.findings.extend(sequence::compare(subject.spec, before, &reading.set));
+        let mut findings = findings(&subject);
+        let now = (read(&subject), looks::series(&subject.bytes, subject.spec));
+        if let Some((set, series)) = &before {
+            findings.extend(sequence::compare(subject.spec, set, &now.0));
+            findings.extend(sequence::label_order(series, &now.1));
         }
-        if subject.spec == Spec::OpenMetrics1 || subject.spec == Spec::OpenMetrics2 || subject.spec == Spec::Prometheus {
-            // The order of labels is lost in the model, so the texts are compared.
-            reading.findings.extend(all.last().and_then(|earlier: &Judged| {
-                looks::label_order(&earlier.bytes, &subject.bytes, subject.spec)
-            }));
-        }
-        before = Some(reading.set);
-        all.push(finish(subject, reading.readable, reading.findings, config, cap));
+        before = Some(now);
+        all.push(finish(subject, findings, config, cap));
     }
     all
 }
 
-struct Reading {
-    set: MetricSet,
-    findings: Vec<Finding>,
-    readable: bool,
+/// What can be read of an exposition, whatever is wrong with the rest.
+pub(crate) fn read(subject: &Subject) -> MetricSet {
+    match dialect(subject.spec) {
+        Some(dialect) => assemble::read(&subject.bytes, dialect).0,
+        None if subject.spec == Spec::PrometheusProtobuf => protobuf::prometheus::decode_lenient(&subject.bytes).0,
+        None => protobuf::openmetrics::decode_lenient(&subject.bytes).0,
+    }
 }
 
-fn finish(subject: Subject, readable: bool, findings: Vec<Finding>, config: &Config, cap: usize) -> Judged {
+/// The dialect of a text format.
+pub(crate) const fn dialect(spec: Spec) -> Option<Dialect> {
+    match spec {
+        Spec::OpenMetrics1 => Some(Dialect::OpenMetrics1),
+        Spec::OpenMetrics2 => Some(Dialect::OpenMetrics2),
+        Spec::Prometheus => Some(Dialect::Prometheus),
+        Spec::PrometheusProtobuf | Spec::OpenMetricsProtobuf => None,
+    }
+}
+
+fn findings(subject: &Subject) -> Vec<Finding> {
+    match dialect(subject.spec) {
+        Some(dialect) => looks::text(&subject.bytes, subject.spec, dialect),
+        None => {
+            let (_, found) = if subject.spec == Spec::PrometheusProtobuf {
+                protobuf::prometheus::decode_lenient(&subject.bytes)
+            } else {
+                protobuf::openmetrics::decode_lenient(&subject.bytes)
+            };
+            found.first.iter().filter_map(from_protobuf).collect()
+        }
+    }
+}
+
+fn from_protobuf(found: &protobuf::Finding) -> Option<Finding> {
+    let place = Place { offset: found.offset, ..Place::default() };
+    Some(Finding::new(rules::find(found.rule)?, found.message.clone()).at(place))
+}
+
+/// A finding of the library's reader, with the rule it names.
+pub(crate) fn from_text(found: &assemble::Finding) -> Option<Finding> {
+    let place = |position: openmetrics::Position, length| Place {
+        offset: usize::try_from(position.offset).unwrap_or(usize::MAX),
+        length,
+        line: position.line,
+        column: position.column,
+    };
+    let mut finding =
+        Finding::new(rules::find(found.rule)?, found.message.clone()).at(place(found.position, found.length));
+    finding.second = found.related.as_ref().map(|Related { position, length, label, .. }| {
+        (place(*position, *length), (*label).to_owned())
+    });
+    Some(finding)
+}
+
+/// Rules that say the bytes are no exposition at all.
+const UNREADABLE: [&str; 5] = ["OM1-DOC-01", "PPB-02", "PPB-04", "OM1-PB-02", "OM1-PB-03"];
+
+fn is_unreadable(spec: Spec, finding: &Finding) -> bool {
+    UNREADABLE.contains(&finding.rule.id) || spec == Spec::Prometheus && finding.message.contains("UTF-8")
+}
+
+fn finish(subject: Subject, findings: Vec<Finding>, config: &Config, cap: usize) -> Judged {
+    let readable = !findings.iter().any(|finding| is_unreadable(subject.spec, finding));
     let findings = findings.into_iter().filter(|finding| !config.ignores(finding)).collect();
     let verdict = Verdict::new(subject.spec, readable, findings, cap);
     Judged { file: subject.name, bytes: subject.bytes, verdict }

@@ -7,6 +7,8 @@
 mod cli;
 mod commands;
 mod config;
+#[cfg(test)]
+mod examples;
 mod finding;
 mod judge;
 mod looks;

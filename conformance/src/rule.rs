@@ -9,32 +9,32 @@ use crate::subject::Spec;
 /// The examples are its documentation (`omtool explain`) and its test: every good one passes without a finding of
 /// this rule, every bad one has a finding of it.
 #[derive(Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// Its name for ever, such as `OM1-CNT-03`.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// What it catches, so that "allow NAME" reads well.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// How much breaking it matters.
-    pub level: Level,
+    pub(crate) level: Level,
     /// What is needed to see it broken.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// Where the specification says so.
-    pub section: &'static str,
+    pub(crate) section: &'static str,
     /// The rule in one line.
-    pub summary: &'static str,
+    pub(crate) summary: &'static str,
     /// Why, and what to do instead.
-    pub explain: &'static str,
+    pub(crate) explain: &'static str,
     /// What finds it.
-    pub check: Check,
+    pub(crate) check: Check,
     /// Inputs that keep it.
-    pub good: &'static [Example],
+    pub(crate) good: &'static [Example],
     /// Inputs that break it.
-    pub bad: &'static [Example],
+    pub(crate) bad: &'static [Example],
 }
 
 /// How much breaking a rule matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
+pub(crate) enum Level {
     /// Taste and practice, beyond the specifications.
     Advice,
     /// The specification says "should".
@@ -45,7 +45,7 @@ pub enum Level {
 
 impl Level {
     /// The word in reports and options.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Advice => "advice",
             Self::Should => "should",
@@ -62,7 +62,7 @@ impl fmt::Display for Level {
 
 /// What is needed to check a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// One exposition.
     File,
     /// One answer with its headers.
@@ -79,7 +79,7 @@ pub enum Scope {
 
 /// What finds a broken rule.
 #[derive(Clone, Copy, Debug)]
-pub enum Check {
+pub(crate) enum Check {
     /// The library's reader, while it reads.
     Reader,
     /// A look at the lines and families of one exposition (see `lints`).
@@ -96,22 +96,26 @@ pub enum Check {
 
 /// A text in a format, or two in a row.
 #[derive(Clone, Copy, Debug)]
-pub struct Example {
+pub(crate) struct Example {
     /// Its format.
-    pub spec: Spec,
+    pub(crate) spec: Spec,
     /// The successive expositions; nearly always one.
-    pub texts: &'static [&'static [u8]],
+    pub(crate) texts: &'static [&'static [u8]],
 }
 
 /// An example in OpenMetrics 1.0.
-pub const fn om1(texts: &'static [&'static [u8]]) -> Example {
+pub(crate) const fn om1(texts: &'static [&'static [u8]]) -> Example {
     Example { spec: Spec::OpenMetrics1, texts }
 }
 /// An example in OpenMetrics 2.0.
-pub const fn om2(texts: &'static [&'static [u8]]) -> Example {
+pub(crate) const fn om2(texts: &'static [&'static [u8]]) -> Example {
     Example { spec: Spec::OpenMetrics2, texts }
 }
 /// An example in Prometheus text.
-pub const fn prom(texts: &'static [&'static [u8]]) -> Example {
+pub(crate) const fn prom(texts: &'static [&'static [u8]]) -> Example {
     Example { spec: Spec::Prometheus, texts }
+}
+/// An example in OpenMetrics 1.0 protobuf.
+pub(crate) const fn omproto(texts: &'static [&'static [u8]]) -> Example {
+    Example { spec: Spec::OpenMetricsProtobuf, texts }
 }

@@ -28,6 +28,24 @@ pub(crate) fn compare(spec: Spec, before: &MetricSet, after: &MetricSet) -> Vec<
     pair.findings
 }
 
+/// What is wrong with the order of labels: series that are written otherwise than before, with the same labels.
+pub(crate) fn label_order(before: &[String], after: &[String]) -> Option<Finding> {
+    let known: BTreeSet<&str> = before.iter().map(String::as_str).collect();
+    let sorted = |series: &str| -> Vec<char> {
+        let mut letters: Vec<char> = series.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    // Labels in another order are the same letters in another order; that is enough to suspect it.
+    let missing: Vec<&String> = after.iter().filter(|series| !known.contains(series.as_str())).take(100).collect();
+    let now: BTreeSet<&str> = after.iter().map(String::as_str).collect();
+    let gone: BTreeSet<Vec<char>> =
+        before.iter().filter(|series| !now.contains(series.as_str())).take(10_000).map(|series| sorted(series)).collect();
+    let moved = missing.into_iter().find(|series| gone.contains(&sorted(series)))?;
+    let name = moved.split('{').next().unwrap_or_default();
+    Some(Finding::new(rules::find("OM1-LAB-08")?, format!("the labels of {moved} came in another order before")).of(name))
+}
+
 struct Pair {
     spec: Spec,
     findings: Vec<Finding>,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// A specification that an exposition is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Spec {
+pub(crate) enum Spec {
     /// OpenMetrics 1.0 text.
     #[value(name = "om1", alias = "openmetrics")]
     OpenMetrics1,
@@ -26,7 +26,7 @@ pub enum Spec {
 
 impl Spec {
     /// The word in options and reports.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::OpenMetrics1 => "om1",
             Self::OpenMetrics2 => "om2",
@@ -37,7 +37,7 @@ impl Spec {
     }
 
     /// The name for people.
-    pub const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::OpenMetrics1 => "OpenMetrics 1.0 text",
             Self::OpenMetrics2 => "OpenMetrics 2.0-rc0 text",
@@ -48,12 +48,12 @@ impl Spec {
     }
 
     /// Whether it has lines.
-    pub const fn is_text(self) -> bool {
+    pub(crate) const fn is_text(self) -> bool {
         matches!(self, Self::OpenMetrics1 | Self::OpenMetrics2 | Self::Prometheus)
     }
 
     /// The specification that a `Content-Type` names.
-    pub fn from_content_type(content_type: &str) -> Option<Self> {
+    pub(crate) fn from_content_type(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';').map(str::trim);
         let media_type = parts.next()?.to_ascii_lowercase();
         let parameters: Vec<(String, &str)> = parts
@@ -77,7 +77,7 @@ impl Spec {
 
     /// A guess from the bytes: an end marker makes it OpenMetrics, `st@` or a composite value its second version,
     /// control characters at the beginning one of the protobufs.
-    pub fn sniff(bytes: &[u8]) -> Self {
+    pub(crate) fn sniff(bytes: &[u8]) -> Self {
         let head = bytes.get(..bytes.len().min(64)).unwrap_or_default();
         // Every protobuf begins with a length or the tag of field 1, and names follow soon; text has neither.
         let control = |b: &u8| b.is_ascii_control() && !matches!(b, b'\n' | b'\r' | b'\t');

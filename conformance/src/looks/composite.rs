@@ -31,8 +31,9 @@ pub(super) fn look(spec: Spec, family: &str, composite: &Composite, at: Place, f
         _ => {}
     }
     if let Some(native) = &composite.native {
-        let empty = native.sides().any(|side| side.spans.is_empty() && side.counts.is_empty());
-        let zero = native.sides().any(|side| side.counts.iter().any(|count| count.value.as_f64() == 0.0));
+        let sides = || native.negative.iter().chain(&native.positive);
+        let empty = sides().any(|side| side.spans.is_empty() && side.buckets.is_empty());
+        let zero = sides().any(|side| side.buckets.iter().any(|count| count.value.as_f64() == 0.0));
         if empty || zero {
             let what = if empty { "empty spans" } else { "buckets of zero" };
             findings.push("OM2-NH-03", format!("{what} can be left out"), at, family);

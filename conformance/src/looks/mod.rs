@@ -9,26 +9,22 @@ mod name;
 mod number;
 mod page;
 
-use openmetrics::format::entries::{ByteSpan, Dialect, Entries, Entry};
+use openmetrics::format::assemble::Checker;
+use openmetrics::format::entries::{ByteSpan, Dialect, Entries, Entry, LineSpan};
 
 use crate::finding::{Finding, Place};
+use crate::judge::from_text;
 use crate::subject::Spec;
 
-/// The findings of all looks on a text.
-pub(crate) fn text(bytes: &[u8], spec: Spec) -> Vec<Finding> {
-    let dialect = match spec {
-        Spec::OpenMetrics1 => Dialect::OpenMetrics1,
-        Spec::OpenMetrics2 => Dialect::OpenMetrics2,
-        Spec::Prometheus => Dialect::Prometheus,
-        Spec::PrometheusProtobuf | Spec::OpenMetricsProtobuf => return Vec::new(),
-    };
+/// All findings of a text: what the reader finds wrong, and what could be better.
+pub(crate) fn text(bytes: &[u8], spec: Spec, dialect: Dialect) -> Vec<Finding> {
     let mut findings = Findings { all: Vec::new() };
     let mut page = page::Page::new(spec);
     let mut open: Option<family::Family> = None;
-    let mut entries = Entries::new(bytes, dialect);
+    let mut checker = Checker::new(bytes, dialect);
     loop {
-        let line = NextLine::after(entries.line());
-        match entries.next_entry() {
+        let line = NextLine::after(checker.line());
+        match checker.next_entry() {
             Some(Ok(Entry::Metadata(metadata))) => {
                 let name = metadata.name.unescape();
                 let at = line.place(metadata.name.span());
@@ -40,7 +36,7 @@ pub(crate) fn text(bytes: &[u8], spec: Spec) -> Vec<Finding> {
                 let at = line.place(sample.name().span());
                 let family = family::Family::switch(&mut open, spec, &name, at, &mut findings, &mut page);
                 family.sample(sample, &name, line, &mut findings);
-                page.sample(sample, line, &mut findings);
+                page.sample(sample, line);
             }
             Some(Ok(_) | Err(_)) => {}
             None => break,
@@ -50,7 +46,22 @@ pub(crate) fn text(bytes: &[u8], spec: Spec) -> Vec<Finding> {
         family.finish(&mut findings, &mut page);
     }
     page.finish(&mut findings);
-    findings.all
+    let mut all: Vec<Finding> = checker.finish().iter().filter_map(from_text).collect();
+    all.append(&mut findings.all);
+    all
+}
+
+/// The series of a text as they are written, in order.
+pub(crate) fn series(bytes: &[u8], spec: Spec) -> Vec<String> {
+    let Some(dialect) = crate::judge::dialect(spec) else { return Vec::new() };
+    let mut entries = Entries::new(bytes, dialect);
+    let mut series = Vec::new();
+    while let Some(entry) = entries.next_entry() {
+        if let Ok(Entry::Sample(sample)) = entry {
+            series.push(sample.series().to_owned());
+        }
+    }
+    series
 }
 
 /// The findings so far.
@@ -75,7 +86,7 @@ struct NextLine {
 }
 
 impl NextLine {
-    fn after(line: openmetrics::format::entries::LineSpan) -> Self {
+    fn after(line: LineSpan) -> Self {
         let start = if line.number == 0 { 0 } else { line.span.end + 1 };
         Self { number: line.number + 1, start }
     }

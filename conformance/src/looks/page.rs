@@ -22,7 +22,7 @@ impl Page {
         Self { spec, families: 0, metrics: 0, everywhere: Vec::new(), first: None }
     }
 
-    pub(super) fn sample(&mut self, sample: &Sample<'_>, line: NextLine, _findings: &mut Findings) {
+    pub(super) fn sample(&mut self, sample: &Sample<'_>, line: NextLine) {
         self.metrics += 1;
         if self.metrics == 1 {
             self.first = Some(line.place(sample.series_span()));
