@@ -493,6 +493,12 @@ impl Fault {
         self
     }
 
+    /// The same fault by another rule.
+    pub(super) const fn of_rule(mut self, rule: &'static str) -> Self {
+        self.rule = rule;
+        self
+    }
+
     /// The id of the rule that is broken.
     pub const fn rule(&self) -> &'static str {
         self.rule

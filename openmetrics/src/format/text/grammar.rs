@@ -72,10 +72,14 @@ struct Ids {
     quotes: &'static str,
     escape: &'static str,
     metric_name: &'static str,
+    /// Where a sample begins; the names of metadata lines have a rule of their own in OpenMetrics 2.0.
+    sample_name: &'static str,
     label_name: &'static str,
     metric_type: &'static str,
     metadata: &'static str,
     number: &'static str,
+    /// A line that ends before its value.
+    no_value: &'static str,
     word: &'static str,
     digit: &'static str,
     timestamp: &'static str,
@@ -93,18 +97,25 @@ fn ids(dialect: Dialect) -> &'static Ids {
         quotes: "OM1-SYN-04",
         escape: "OM1-SYN-05",
         metric_name: "OM1-SYN-07",
+        sample_name: "OM1-SYN-07",
         label_name: "OM1-SYN-08",
         metric_type: "OM1-SYN-09",
         metadata: "OM1-SYN-10",
         number: "OM1-SYN-12",
+        no_value: "OM1-SYN-12",
         word: "OM1-SYN-13",
         digit: "OM1-SYN-16",
         timestamp: "OM1-SYN-14",
         exemplar: "OM1-SYN-15",
         exemplar_parts: "OM1-EX-02",
     };
-    const OM2: Ids =
-        Ids { metric_name: "OM2-UTF-05", label_name: "OM2-UTF-06", exemplar_parts: "OM2-EX-01", ..OM1 };
+    const OM2: Ids = Ids {
+        metric_name: "OM2-UTF-05",
+        sample_name: "OM2-UTF-01",
+        label_name: "OM2-UTF-06",
+        exemplar_parts: "OM2-EX-01",
+        ..OM1
+    };
     const P4: Ids = Ids {
         blank: "P4-13",
         blank_in_braces: "P4-13",
@@ -114,10 +125,12 @@ fn ids(dialect: Dialect) -> &'static Ids {
         quotes: "P4-15",
         escape: "P4-15",
         metric_name: "P4-24",
+        sample_name: "P4-24",
         label_name: "P4-24",
         metric_type: "P4-09",
         metadata: "P4-08",
         number: "P4-16",
+        no_value: "P4-13",
         word: "P4-16",
         digit: "P4-16",
         timestamp: "P4-17",
@@ -402,7 +415,10 @@ impl<'a> Cx<'a> {
         };
         let rest = self.blanks(rest);
         if !rest.is_empty() {
-            return fail(rest, self.rule_at(rest, self.ids.metadata), "the end of the line");
+            let more = rest.trim_matches(is_blank);
+            let rule =
+                if more.is_empty() { self.rule_at(rest, self.ids.metadata) } else { self.ids.metadata };
+            return fail(rest, rule, "the end of the line");
         }
         let part = Part { start: self.at(i), end: self.at(i) + word.len(), ..Part::default() };
         let text = Written::new(word, part);
@@ -501,9 +517,9 @@ impl<'a> Cx<'a> {
 
     fn after_series_rule(&self, rest: &str) -> &'static str {
         match rest.chars().next() {
-            None => self.ids.number,
+            None => self.ids.no_value,
             Some(_) if self.after_brace(rest) => self.ids.blank,
-            Some(_) => self.ids.metric_name,
+            Some(_) => self.ids.sample_name,
         }
     }
 
@@ -514,9 +530,9 @@ impl<'a> Cx<'a> {
 
     fn after_name_in_sample(&self, rest: &str) -> &'static str {
         match rest.chars().next() {
-            None => self.ids.number,
-            Some('\r') => self.rule_at(rest, self.ids.metric_name),
-            Some(_) => self.ids.metric_name,
+            None => self.ids.no_value,
+            Some('\r') => self.rule_at(rest, self.ids.sample_name),
+            Some(_) => self.ids.sample_name,
         }
     }
 
@@ -528,7 +544,7 @@ impl<'a> Cx<'a> {
         if i.starts_with('"') && self.dialect == Dialect::OpenMetrics2 {
             return fail(i, "OM2-UTF-04", "a quoted name inside the braces");
         }
-        let (rest, _) = want(metricname, i, self.rule_at(i, self.ids.metric_name), "a metric name")?;
+        let (rest, _) = want(metricname, i, self.rule_at(i, self.ids.sample_name), "a metric name")?;
         out.name = Part { start: self.at(i), end: self.at(rest), ..Part::default() };
         let braces = self.blanks(rest);
         if let Some(labels) = braces.strip_prefix('{') {
@@ -559,6 +575,8 @@ impl<'a> Cx<'a> {
                 let labels = i.strip_prefix(',').unwrap_or(i);
                 self.labels(labels, &mut out.labels, Braces::AfterName)
             }
+            // A quote inside the name would have needed a backslash.
+            Some(c) if !is_blank(c) && !self.is_prometheus() => fail(i, "OM2-UTF-02", "',' or '}'"),
             _ => fail(i, self.rule_in_braces(i, self.ids.comma), "',' or '}'"),
         }
     }
@@ -660,7 +678,7 @@ impl<'a> Cx<'a> {
     fn number_rule(&self, rest: &str, missing: Option<&'static str>) -> &'static str {
         let mut chars = rest.chars();
         match chars.next() {
-            None => missing.unwrap_or(self.ids.number),
+            None => missing.unwrap_or(self.ids.no_value),
             Some(' ' | '\t' | '\r') => {
                 if missing.is_some() && rest.trim_matches(is_blank).is_empty() {
                     return missing.unwrap_or(self.ids.number);
@@ -689,6 +707,7 @@ impl<'a> Cx<'a> {
     fn timestamp(&self, i: &'a str) -> Parsed<'a, Located<Timestamp>> {
         let rule = match i.chars().next() {
             Some(c) if c.is_numeric() && !c.is_ascii() => self.ids.digit,
+            None => self.ids.blank, // the one before it ends the line
             _ => self.rule_at(i, self.ids.timestamp),
         };
         let (rest, raw) = want(realnumber, i, rule, "a timestamp in seconds")?;
@@ -886,13 +905,14 @@ impl<'a> Cx<'a> {
         if is_gauge {
             composite.kind = CompositeKind::GaugeHistogram;
         }
-        let mix = if i.starts_with("gsum") { "OM2-GHI-01" } else { "OM2-HIS-02" };
+        let mixed = i.starts_with("gsum");
+        let mix = if mixed { "OM2-GHI-01" } else { missing_or_misplaced(i, count, "OM2-HIS-02") };
         let (i, ()) = field(i, count, mix, "`count:` or `gcount:`")?;
         let (i, value) = self.part_number(i)?;
         composite.count = value;
         let (i, ()) = comma(i, "OM2-HIS-02")?;
-        let mix =
-            if i.starts_with(if is_gauge { "sum" } else { "gsum" }) { "OM2-GHI-01" } else { "OM2-HIS-02" };
+        let mixed = i.starts_with(if is_gauge { "sum" } else { "gsum" });
+        let mix = if mixed { "OM2-GHI-01" } else { missing_or_misplaced(i, sum, "OM2-HIS-02") };
         let (i, ()) = field(i, sum, mix, if is_gauge { "`gsum:`" } else { "`sum:`" })?;
         let (i, value) = self.part_number(i)?;
         composite.sum = value;
@@ -913,7 +933,7 @@ impl<'a> Cx<'a> {
                 if has_native {
                     i = comma(i, "OM2-HIS-03")?.0;
                 }
-                let rule = if has_native { native_order_rule(i) } else { "OM2-HIS-03" };
+                let rule = native_order_rule(i);
                 let (rest, ()) = field(
                     i,
                     "bucket",
@@ -1074,6 +1094,13 @@ fn native_order_rule(rest: &str) -> &'static str {
 
 fn rule_in_composite(rest: &str, rule: &'static str) -> &'static str {
     if rest.starts_with(is_blank) { "OM2-VAL-04" } else { rule }
+}
+
+/// The rule of a field that is not where it should be: there later, it breaks the order.
+fn missing_or_misplaced(rest: &str, field: &str, missing: &'static str) -> &'static str {
+    let later =
+        rest.split([',', '}']).any(|part| part.split_once(':').is_some_and(|(name, _)| name == field));
+    if later { "OM2-HIS-03" } else { missing }
 }
 
 /// `name ":"`

@@ -173,8 +173,16 @@ impl<'a> Judge<'a> {
         self.families.find(self.input, name).is_some()
     }
 
+    /// A line that is not in the grammar. Of composite values the grammar knows the fields and not whose they should
+    /// be, so it names the rules of histograms.
     pub(super) fn fault(&mut self, fault: &Fault) {
-        self.findings.fault(fault, true);
+        let of_type = match (self.open.as_ref().map(|open| open.metric_type), fault.rule()) {
+            (Some(MetricType::Summary), "OM2-HIS-01" | "OM2-HIS-02" | "OM2-HIS-03") => {
+                fault.of_rule("OM2-SUM-01")
+            }
+            _ => *fault,
+        };
+        self.findings.fault(&of_type, true);
     }
 
     /// A comment; those of the Prometheus formats that look like metadata without saying any are a finding.
