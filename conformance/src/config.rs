@@ -23,9 +23,9 @@ pub(crate) struct Ignore {
     pub(crate) rule: String,
     /// The family, `*` standing for any characters; all families if left out.
     pub(crate) metric: Option<String>,
-    /// Why, for the next reader.
-    #[serde(default)]
-    pub(crate) reason: String,
+    /// Why, for the next reader of the file; nothing is done with it.
+    #[serde(default, rename = "reason")]
+    _reason: String,
 }
 
 /// The file that is read when there is no `--config`.
@@ -59,7 +59,7 @@ impl Ignore {
             Some((rule, metric)) => (rule, Some(metric.to_owned())),
             None => (option, None),
         };
-        let ignore = Self { rule: rule.to_owned(), metric, reason: String::new() };
+        let ignore = Self { rule: rule.to_owned(), metric, _reason: String::new() };
         ignore.check()?;
         Ok(ignore)
     }
@@ -72,7 +72,8 @@ impl Ignore {
     }
 
     fn covers(&self, finding: &Finding) -> bool {
-        let rule = self.rule.eq_ignore_ascii_case(finding.rule.id) || self.rule.eq_ignore_ascii_case(finding.rule.name);
+        let rule = self.rule.eq_ignore_ascii_case(finding.rule.id)
+            || self.rule.eq_ignore_ascii_case(finding.rule.name);
         rule && match (&self.metric, &finding.metric) {
             (None, _) => true,
             (Some(pattern), Some(metric)) => matches(pattern, metric),
@@ -118,8 +119,15 @@ mod tests {
     #[test]
     fn patterns() {
         for (pattern, text, fits) in [
-            ("a", "a", true), ("a", "ab", false), ("a*", "abc", true), ("*c", "abc", true), ("a*c", "abc", true),
-            ("*", "", true), ("a*b*c", "a-b-b-c", true), ("a*b*c", "acb", false), ("a*a", "a", false),
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "abc", true),
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
         ] {
             assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
         }

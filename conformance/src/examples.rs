@@ -1,5 +1,7 @@
 //! The examples of the rules, judged: they are the documentation and the test.
 
+use std::fmt::Write as _;
+
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::judge;
@@ -13,7 +15,10 @@ fn findings(example: &Example) -> Vec<Finding> {
         .iter()
         .map(|text| Subject::new("example", text.to_vec(), Some(example.spec)).unwrap())
         .collect();
-    judge::sequence(subjects, &Config::default(), 100).into_iter().flat_map(|judged| judged.verdict.findings).collect()
+    judge::sequence(subjects, &Config::default(), 100)
+        .into_iter()
+        .flat_map(|judged| judged.verdict.findings)
+        .collect()
 }
 
 fn show(rule: &Rule, example: &Example) -> String {
@@ -28,7 +33,7 @@ fn every_bad_example_breaks_its_rule() {
         for example in rule.bad {
             let found: Vec<&str> = findings(example).iter().map(|finding| finding.rule.id).collect();
             if !found.contains(&rule.id) {
-                wrong += &format!("{}    found {found:?}\n", show(rule, example));
+                let _ = writeln!(wrong, "{}    found {found:?}", show(rule, example));
             }
         }
     }
@@ -42,7 +47,8 @@ fn every_good_example_keeps_all_that_is_a_must() {
         for example in rule.good {
             for finding in findings(example) {
                 if finding.rule.id == rule.id || finding.level() == crate::rule::Level::Must {
-                    wrong += &format!("{}    {}: {}\n", show(rule, example), finding.rule.id, finding.message);
+                    let (example, id) = (show(rule, example), finding.rule.id);
+                    let _ = writeln!(wrong, "{example}    {id}: {}", finding.message);
                 }
             }
         }
@@ -56,7 +62,9 @@ fn every_rule_that_a_file_can_break_has_an_example_of_it() {
         .filter(|rule| matches!(rule.check, Check::Reader | Check::Exposition | Check::Sequence))
         .filter(|rule| rule.bad.is_empty() && rule.scope == crate::rule::Scope::File)
         // Protobuf is no text: its examples stand in the tests of the library's decoders.
-        .filter(|rule| !["PPB", "NH-", "OM1-PB", "LINT-06", "LINT-09", "LINT-12"].iter().any(|p| rule.id.starts_with(p)))
+        .filter(|rule| {
+            !["PPB", "NH-", "OM1-PB", "LINT-06", "LINT-09", "LINT-12"].iter().any(|p| rule.id.starts_with(p))
+        })
         .map(|rule| rule.id)
         .collect();
     assert!(without.is_empty(), "{without:?}");

@@ -38,7 +38,9 @@ pub(crate) fn sequence(subjects: Vec<Subject>, config: &Config, cap: usize) -> V
 pub(crate) fn read(subject: &Subject) -> MetricSet {
     match dialect(subject.spec) {
         Some(dialect) => assemble::read(&subject.bytes, dialect).0,
-        None if subject.spec == Spec::PrometheusProtobuf => protobuf::prometheus::decode_lenient(&subject.bytes).0,
+        None if subject.spec == Spec::PrometheusProtobuf => {
+            protobuf::prometheus::decode_lenient(&subject.bytes).0
+        }
         None => protobuf::openmetrics::decode_lenient(&subject.bytes).0,
     }
 }
@@ -54,17 +56,15 @@ pub(crate) const fn dialect(spec: Spec) -> Option<Dialect> {
 }
 
 fn findings(subject: &Subject) -> Vec<Finding> {
-    match dialect(subject.spec) {
-        Some(dialect) => looks::text(&subject.bytes, subject.spec, dialect),
-        None => {
-            let (_, found) = if subject.spec == Spec::PrometheusProtobuf {
-                protobuf::prometheus::decode_lenient(&subject.bytes)
-            } else {
-                protobuf::openmetrics::decode_lenient(&subject.bytes)
-            };
-            found.first.iter().filter_map(from_protobuf).collect()
-        }
+    if let Some(dialect) = dialect(subject.spec) {
+        return looks::text(&subject.bytes, subject.spec, dialect);
     }
+    let (_, found) = if subject.spec == Spec::PrometheusProtobuf {
+        protobuf::prometheus::decode_lenient(&subject.bytes)
+    } else {
+        protobuf::openmetrics::decode_lenient(&subject.bytes)
+    };
+    found.first.iter().filter_map(from_protobuf).collect()
 }
 
 fn from_protobuf(found: &protobuf::Finding) -> Option<Finding> {
@@ -82,9 +82,10 @@ pub(crate) fn from_text(found: &assemble::Finding) -> Option<Finding> {
     };
     let mut finding =
         Finding::new(rules::find(found.rule)?, found.message.clone()).at(place(found.position, found.length));
-    finding.second = found.related.as_ref().map(|Related { position, length, label, .. }| {
-        (place(*position, *length), (*label).to_owned())
-    });
+    finding.second = found
+        .related
+        .as_ref()
+        .map(|Related { position, length, label, .. }| (place(*position, *length), (*label).to_owned()));
     Some(finding)
 }
 

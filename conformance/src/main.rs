@@ -9,6 +9,7 @@ mod commands;
 mod config;
 #[cfg(test)]
 mod examples;
+mod fetch;
 mod finding;
 mod judge;
 mod looks;

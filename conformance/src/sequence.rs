@@ -37,13 +37,24 @@ pub(crate) fn label_order(before: &[String], after: &[String]) -> Option<Finding
         letters
     };
     // Labels in another order are the same letters in another order; that is enough to suspect it.
-    let missing: Vec<&String> = after.iter().filter(|series| !known.contains(series.as_str())).take(100).collect();
+    let missing: Vec<&String> =
+        after.iter().filter(|series| !known.contains(series.as_str())).take(100).collect();
     let now: BTreeSet<&str> = after.iter().map(String::as_str).collect();
-    let gone: BTreeSet<Vec<char>> =
-        before.iter().filter(|series| !now.contains(series.as_str())).take(10_000).map(|series| sorted(series)).collect();
+    let gone: BTreeSet<Vec<char>> = before
+        .iter()
+        .filter(|series| !now.contains(series.as_str()))
+        .take(10_000)
+        .map(|series| sorted(series))
+        .collect();
     let moved = missing.into_iter().find(|series| gone.contains(&sorted(series)))?;
     let name = moved.split('{').next().unwrap_or_default();
-    Some(Finding::new(rules::find("OM1-LAB-08")?, format!("the labels of {moved} came in another order before")).of(name))
+    Some(
+        Finding::new(
+            rules::find("OM1-LAB-08")?,
+            format!("the labels of {moved} came in another order before"),
+        )
+        .of(name),
+    )
 }
 
 struct Pair {
@@ -75,8 +86,13 @@ impl Pair {
         };
         let (had, has) = (label_names(before), label_names(after));
         if had != has && !before.metrics.is_empty() && !after.metrics.is_empty() {
-            let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            self.push("OM1-HTTP-15", name, format!("`{name}` had labels ({}) and has ({})", list(&had), list(&has)));
+            let list =
+                |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            self.push(
+                "OM1-HTTP-15",
+                name,
+                format!("`{name}` had labels ({}) and has ({})", list(&had), list(&has)),
+            );
         }
         let now: HashMap<&LabelSet, &MetricPoint> =
             after.metrics.iter().filter_map(|metric| Some((&metric.labels, metric.points.last()?))).collect();
@@ -93,9 +109,18 @@ impl Pair {
         }
     }
 
-    fn point(&mut self, kind: MetricType, family: &str, series: &str, before: &MetricPoint, after: &MetricPoint) {
+    fn point(
+        &mut self,
+        kind: MetricType,
+        family: &str,
+        series: &str,
+        before: &MetricPoint,
+        after: &MetricPoint,
+    ) {
         let fell = match (&before.value, &after.value) {
-            (MetricValue::Number(was), MetricValue::Number(is)) if kind == MetricType::Counter => fell(*was, *is),
+            (MetricValue::Number(was), MetricValue::Number(is)) if kind == MetricType::Counter => {
+                fell(*was, *is)
+            }
             (MetricValue::Histogram(was), MetricValue::Histogram(is)) if kind == MetricType::Histogram => {
                 self.layout(family, series, was.classic.as_deref(), is.classic.as_deref());
                 // A reset is judged by count and buckets, not by the sum, which falls with negative observations.
@@ -107,11 +132,15 @@ impl Pair {
                             || side_fell(was.negative.borrow(), is.negative.borrow()))
                 });
                 let classic = was.classic.iter().flatten().zip(is.classic.iter().flatten());
-                let classic = classic.filter(|(a, b)| a.upper_bound == b.upper_bound).any(|(a, b)| fell(a.count, b.count));
+                let classic = classic
+                    .filter(|(a, b)| a.upper_bound == b.upper_bound)
+                    .any(|(a, b)| fell(a.count, b.count));
                 fell(was.count, is.count) || classic || native
             }
             (MetricValue::Summary(was), MetricValue::Summary(is)) if kind == MetricType::Summary => {
-                let fell = |was: Option<Number>, is: Option<Number>| was.zip(is).is_some_and(|(was, is)| fell(was, is));
+                let fell = |was: Option<Number>, is: Option<Number>| {
+                    was.zip(is).is_some_and(|(was, is)| fell(was, is))
+                };
                 fell(was.count, is.count) || fell(was.sum, is.sum)
             }
             _ => return,
@@ -122,7 +151,11 @@ impl Pair {
             (true, Some(was), Some(is)) if is > was => {}
             (true, Some(was), Some(is)) if is < was => {
                 let id = self.id("OM1-CNT-06", "OM2-CNT-03");
-                self.push(id, family, format!("{series} was reset, but its start went back from {was} to {is}"));
+                self.push(
+                    id,
+                    family,
+                    format!("{series} was reset, but its start went back from {was} to {is}"),
+                );
             }
             (true, was, is) => {
                 let id = if native { "NH-30" } else { self.id("OM1-CNT-05", "OM2-CNT-03") };
@@ -196,7 +229,9 @@ fn side_fell(was: SideRef<'_>, is: SideRef<'_>) -> bool {
 
 fn values(before: &MetricPoint, after: &MetricPoint) -> String {
     match (&before.value, &after.value) {
-        (MetricValue::Number(was), MetricValue::Number(is)) => format!(" from {} to {}", was.as_f64(), is.as_f64()),
+        (MetricValue::Number(was), MetricValue::Number(is)) => {
+            format!(" from {} to {}", was.as_f64(), is.as_f64())
+        }
         (MetricValue::Histogram(was), MetricValue::Histogram(is)) if fell(was.count, is.count) => {
             format!(": its count from {} to {}", was.count.as_f64(), is.count.as_f64())
         }

@@ -16,7 +16,7 @@ pub(crate) enum Spec {
     /// Prometheus text 0.0.4 and 1.0.0.
     #[value(name = "prom", alias = "prometheus")]
     Prometheus,
-    /// Prometheus protobuf: MetricFamily messages, each after its length.
+    /// Prometheus protobuf: `MetricFamily` messages, each after its length.
     #[value(name = "prom-protobuf")]
     PrometheusProtobuf,
     /// OpenMetrics 1.0 protobuf: one MetricSet message.
@@ -47,11 +47,6 @@ impl Spec {
         }
     }
 
-    /// Whether it has lines.
-    pub(crate) const fn is_text(self) -> bool {
-        matches!(self, Self::OpenMetrics1 | Self::OpenMetrics2 | Self::Prometheus)
-    }
-
     /// The specification that a `Content-Type` names.
     pub(crate) fn from_content_type(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';').map(str::trim);
@@ -60,7 +55,8 @@ impl Spec {
             .filter_map(|part| part.split_once('='))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"')))
             .collect();
-        let parameter = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
+        let parameter =
+            |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
         match media_type.as_str() {
             "application/openmetrics-text" => {
                 let two = parameter("version").is_some_and(|version| version.starts_with("2."));
@@ -86,7 +82,11 @@ impl Spec {
             let delimited = varint(bytes).is_some_and(|(len, at)| {
                 bytes.get(at) == Some(&0x0a) && at.checked_add(len).is_some_and(|end| end <= bytes.len())
             });
-            return if delimited && !is_metric_set(bytes) { Self::PrometheusProtobuf } else { Self::OpenMetricsProtobuf };
+            return if delimited && !is_metric_set(bytes) {
+                Self::PrometheusProtobuf
+            } else {
+                Self::OpenMetricsProtobuf
+            };
         }
         let ends = |end: &[u8]| bytes.ends_with(end);
         if !(ends(b"# EOF\n") || ends(b"# EOF") || ends(b"# EOF\r\n")) {
@@ -118,7 +118,9 @@ fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
 /// Whether the bytes are a row of length-delimited fields of number 1 and nothing else, as a MetricSet is.
 fn is_metric_set(mut bytes: &[u8]) -> bool {
     while let Some((0x0a, rest)) = bytes.split_first() {
-        let Some(after) = varint(rest).and_then(|(len, at)| rest.get(at.checked_add(len)?..)) else { return false };
+        let Some(after) = varint(rest).and_then(|(len, at)| rest.get(at.checked_add(len)?..)) else {
+            return false;
+        };
         bytes = after;
     }
     bytes.is_empty()
@@ -153,8 +155,9 @@ impl Subject {
     /// Bytes that came from elsewhere.
     pub(crate) fn new(name: &str, mut bytes: Vec<u8>, spec: Option<Spec>) -> io::Result<Self> {
         if bytes.starts_with(&[0x1f, 0x8b]) {
-            bytes = read_all(flate2::read::MultiGzDecoder::new(bytes.as_slice()))
-                .map_err(|error| io::Error::new(error.kind(), format!("it begins like gzip, but: {error}")))?;
+            bytes = read_all(flate2::read::MultiGzDecoder::new(bytes.as_slice())).map_err(|error| {
+                io::Error::new(error.kind(), format!("it begins like gzip, but: {error}"))
+            })?;
         }
         let spec = spec.unwrap_or_else(|| Spec::sniff(&bytes));
         Ok(Self { name: name.to_owned(), bytes, spec })

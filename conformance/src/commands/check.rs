@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Colour, Failure, Outcome};
 use crate::config::{Config, DEFAULT_FILE, Ignore};
-use crate::judge;
 use crate::render::{self, Judged, Output};
 use crate::rule::Level;
 use crate::subject::{Spec, Subject};
+use crate::{fetch, judge};
 
 /// What to judge and how to say it.
 #[derive(Debug, clap::Args)]
@@ -91,7 +91,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let config = arguments.report.config()?;
     let mut subjects = Vec::new();
     for input in &arguments.inputs {
-        let subject = Subject::read(input, arguments.spec);
+        let subject = if fetch::is_address(input) {
+            fetch::fetch(input, arguments.spec)
+        } else {
+            Subject::read(input, arguments.spec)
+        };
         subjects.push(subject.map_err(|error| Failure::new(format!("{input}: {error}")))?);
     }
     let judged = if arguments.sequence {

@@ -82,7 +82,11 @@ fn shorten(line: &str) -> String {
     if line.chars().count() <= 110 {
         return line.to_owned();
     }
-    format!("{}\u{2026}{}", line.chars().take(60).collect::<String>(), line.chars().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<String>())
+    format!(
+        "{}\u{2026}{}",
+        line.chars().take(60).collect::<String>(),
+        line.chars().rev().take(30).collect::<Vec<_>>().into_iter().rev().collect::<String>()
+    )
 }
 
 const fn found_by(rule: &Rule) -> &'static str {

@@ -16,19 +16,12 @@ pub(super) fn look(spec: Spec, family: &str, composite: &Composite, at: Place, f
         std::iter::once(composite.count.value).chain(buckets)
     };
     let odd = |n: Number| n.is_nan() || n.as_f64().is_infinite();
-    match composite.kind {
-        CompositeKind::Histogram => {
-            if counts().any(|n| odd(n) || n.as_f64().fract() != 0.0) {
-                findings.push("OM2-HIS-04", "count and buckets should be whole numbers".to_owned(), at, family);
-            }
-        }
-        CompositeKind::GaugeHistogram => {
-            if counts().any(|n| odd(n) || n.is_negative()) {
-                let message = "gcount and buckets should be neither negative nor NaN nor infinite".to_owned();
-                findings.push("OM2-GHI-02", message, at, family);
-            }
-        }
-        _ => {}
+    if composite.kind == CompositeKind::Histogram && counts().any(|n| odd(n) || n.as_f64().fract() != 0.0) {
+        findings.push("OM2-HIS-04", "count and buckets should be whole numbers".to_owned(), at, family);
+    }
+    if composite.kind == CompositeKind::GaugeHistogram && counts().any(|n| odd(n) || n.is_negative()) {
+        let message = "gcount and buckets should be neither negative nor NaN nor infinite".to_owned();
+        findings.push("OM2-GHI-02", message, at, family);
     }
     if let Some(native) = &composite.native {
         let sides = || native.negative.iter().chain(&native.positive);

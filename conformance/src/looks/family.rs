@@ -36,6 +36,8 @@ pub(super) struct Family {
     metrics: u64,
     /// The labels of the current metric as written, without those of buckets and quantiles.
     current: String,
+    /// A buffer for the labels of the next sample.
+    key: String,
     label_names: Option<BTreeSet<String>>,
     has: Has,
     /// The thresholds of the first metric and of the current one.
@@ -46,8 +48,9 @@ pub(super) struct Family {
     told: BTreeSet<&'static str>,
 }
 
-/// What kinds of samples were there.
+/// What kinds of samples were there; any of them may be.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of four facts, not states of one thing")]
 struct Has {
     value: bool,
     created: bool,
@@ -69,6 +72,7 @@ impl Family {
             samples: 0,
             metrics: 0,
             current: String::new(),
+            key: String::new(),
             label_names: None,
             has: Has::default(),
             layout: (None, Vec::new()),
@@ -87,10 +91,8 @@ impl Family {
         findings: &mut Findings,
         page: &mut Page,
     ) -> &'f mut Self {
-        if open.as_ref().is_some_and(|family| !family.owns(name)) {
-            if let Some(done) = open.take() {
-                done.finish(findings, page);
-            }
+        if let Some(done) = open.take_if(|family| !family.owns(name)) {
+            done.finish(findings, page);
         }
         open.get_or_insert_with(|| Self::new(spec, name, place))
     }
@@ -136,11 +138,25 @@ impl Family {
             MetadataKind::Unit => 1,
             _ => 2,
         };
-        if self.spec != Spec::Prometheus && self.order.iter().any(|before| rank(before) > rank(&metadata.kind)) {
-            let message = format!("{} comes after {}", metadata.kind.keyword(), self.order.last().map_or("", |k| k.keyword()));
+        if self.spec != Spec::Prometheus
+            && self.order.iter().any(|before| rank(before) > rank(&metadata.kind))
+        {
+            let message = format!(
+                "{} comes after {}",
+                metadata.kind.keyword(),
+                self.order.last().map_or("", |k| k.keyword())
+            );
             self.tell(findings, self.id("OM1-FAM-09", "OM2-FAM-04"), at, message);
         }
         self.order.push(metadata.kind);
+        if self.spec != Spec::Prometheus && has_undefined_escape(metadata.text.raw()) {
+            self.tell(
+                findings,
+                "OM1-SYN-06",
+                at,
+                "a backslash that escapes nothing is better written twice".to_owned(),
+            );
+        }
         match metadata.kind {
             MetadataKind::Type(kind) => self.kind = Some(kind),
             MetadataKind::Unit if !text.is_empty() => self.unit = Some(text.into_owned()),
@@ -149,7 +165,13 @@ impl Family {
         }
     }
 
-    pub(super) fn sample(&mut self, sample: &Sample<'_>, name: &str, line: NextLine, findings: &mut Findings) {
+    pub(super) fn sample(
+        &mut self,
+        sample: &Sample<'_>,
+        name: &str,
+        line: NextLine,
+        findings: &mut Findings,
+    ) {
         self.samples += 1;
         let at = line.place(sample.name().span());
         let suffix = name.strip_prefix(self.name.as_str()).unwrap_or_default().to_owned();
@@ -162,10 +184,11 @@ impl Family {
             "_sum" | "_gsum" => self.has.sum = true,
             _ => self.has.value = true,
         }
-        if let Some(quoted) = self.metadata_quoted {
-            if quoted != sample.name().is_quoted() && self.spec == Spec::OpenMetrics2 {
-                self.tell(findings, "OM2-UTF-07", at, "the name is quoted in one place and not in the other".to_owned());
-            }
+        let quoted = sample.name().is_quoted();
+        if self.spec == Spec::OpenMetrics2 && self.metadata_quoted.is_some_and(|metadata| metadata != quoted)
+        {
+            let message = "the name is quoted in one place and not in the other".to_owned();
+            self.tell(findings, "OM2-UTF-07", at, message);
         }
         self.numbers(sample, line, findings);
         self.labels(sample, &suffix, line, findings);
@@ -184,13 +207,23 @@ impl Family {
         let written = sample.text(sample.value_span());
         let overflows = matches!(sample.number(), Some(Number::Float(v)) if v.is_infinite());
         if overflows && written.bytes().any(|b| b.is_ascii_digit()) {
-            self.tell(findings, "OM1-NUM-05", at, format!("{written} is beyond the range of a double, so it reads as infinity"));
+            self.tell(
+                findings,
+                "OM1-NUM-05",
+                at,
+                format!("{written} is beyond the range of a double, so it reads as infinity"),
+            );
         }
         if let Some(timestamp) = sample.timestamp() {
             let at = line.place(timestamp.span);
             if self.spec != Spec::Prometheus {
                 if timestamp.value.as_f64().abs() > MILLISECONDS {
-                    self.tell(findings, "OM1-TS-01", at, "the timestamp looks like milliseconds; it is in seconds".to_owned());
+                    self.tell(
+                        findings,
+                        "OM1-TS-01",
+                        at,
+                        "the timestamp looks like milliseconds; it is in seconds".to_owned(),
+                    );
                 }
                 self.tell(findings, "OM1-TS-03", at, "the sample has an explicit timestamp".to_owned());
             }
@@ -200,26 +233,41 @@ impl Family {
     fn created(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
         let seconds = sample.number().map_or(f64::NAN, Number::as_f64);
         if !(0.0..=MILLISECONDS).contains(&seconds) {
-            let message = format!("`_created` is {}, which is no time in seconds", sample.text(sample.value_span()));
+            let message =
+                format!("`_created` is {}, which is no time in seconds", sample.text(sample.value_span()));
             self.tell(findings, "OM1-CNT-08", line.place(sample.value_span()), message);
         }
     }
 
     fn labels(&mut self, sample: &Sample<'_>, suffix: &str, line: NextLine, findings: &mut Findings) {
         let own = |label: &RawLabel<'_>| !is_structural(self.kind, suffix, label.name.raw(), &self.name);
-        let key: String = sample.labels().filter(own).map(|l| format!("{}={},", l.name.raw(), l.value.raw())).collect();
+        let mut key = std::mem::take(&mut self.key);
+        key.clear();
+        for label in sample.labels().filter(own) {
+            key.extend([label.name.raw(), "=", label.value.raw(), ","]);
+        }
         let structural = sample.labels().find(|label| !own(label));
-        if self.metrics == 0 || key != self.current {
+        let is_new = self.metrics == 0 || key != self.current;
+        self.key = if is_new { std::mem::replace(&mut self.current, key) } else { key };
+        if is_new {
             self.finish_metric(findings);
             self.metrics += 1;
-            self.current = key;
-            let names: BTreeSet<String> =
-                sample.labels().filter(|l| !is_structural(self.kind, suffix, l.name.raw(), &self.name)).map(|l| l.name.unescape().into_owned()).collect();
+            let names: BTreeSet<String> = sample
+                .labels()
+                .filter(|l| !is_structural(self.kind, suffix, l.name.raw(), &self.name))
+                .map(|l| l.name.unescape().into_owned())
+                .collect();
             match &self.label_names {
                 None => self.label_names = Some(names),
                 Some(first) if *first != names => {
-                    let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                    let message = format!("labels ({}) here, ({}) on the first metric of the family", list(&names), list(first));
+                    let list = |names: &BTreeSet<String>| {
+                        names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+                    };
+                    let message = format!(
+                        "labels ({}) here, ({}) on the first metric of the family",
+                        list(&names),
+                        list(first)
+                    );
                     let at = line.place(sample.name().span());
                     self.tell(findings, "OM1-LAB-05", at, message);
                 }
@@ -237,24 +285,55 @@ impl Family {
                 self.tell(findings, "LINT-08", at, format!("label `{label_name}` has capital letters"));
             }
             let at = line.place(label.value.span());
+            if self.spec != Spec::Prometheus && has_undefined_escape(label.value.raw()) {
+                let message = "a backslash that escapes nothing is better written twice".to_owned();
+                self.tell(findings, "OM1-SYN-06", at, message);
+            }
             if value.trim() != value {
-                self.tell(findings, "LINT-10", at, format!("the value of label `{label_name}` has blanks around it"));
+                self.tell(
+                    findings,
+                    "LINT-10",
+                    at,
+                    format!("the value of label `{label_name}` has blanks around it"),
+                );
             }
             if value.len() > 1024 {
-                self.tell(findings, "LINT-12", at, format!("the value of label `{label_name}` has {} bytes", value.len()));
+                self.tell(
+                    findings,
+                    "LINT-12",
+                    at,
+                    format!("the value of label `{label_name}` has {} bytes", value.len()),
+                );
             }
             if self.kind != Some(MetricType::Info) && name::looks_unbounded(&value) {
-                self.tell(findings, "LINT-07", at, format!("label `{label_name}` looks like an identifier that has no end of values"));
+                self.tell(
+                    findings,
+                    "LINT-07",
+                    at,
+                    format!("label `{label_name}` looks like an identifier that has no end of values"),
+                );
             }
             let words = [&label_name as &str, &format!("by_{label_name}")].map(str::to_owned);
             if self.name.ends_with(&format!("_{}", words[1])) {
-                self.tell(findings, "LINT-03", self.place, format!("the name repeats its label `{label_name}`"));
+                self.tell(
+                    findings,
+                    "LINT-03",
+                    self.place,
+                    format!("the name repeats its label `{label_name}`"),
+                );
             }
         }
     }
 
     /// A threshold, quantile or state.
-    fn structural(&mut self, sample: &Sample<'_>, label: RawLabel<'_>, suffix: &str, line: NextLine, findings: &mut Findings) {
+    fn structural(
+        &mut self,
+        sample: &Sample<'_>,
+        label: RawLabel<'_>,
+        suffix: &str,
+        line: NextLine,
+        findings: &mut Findings,
+    ) {
         let written = label.value.raw();
         match label.name.raw() {
             "le" | "quantile" if self.spec == Spec::OpenMetrics1 => {
@@ -287,7 +366,12 @@ impl Family {
             match &self.layout.0 {
                 None => self.layout.0 = Some(layout),
                 Some(first) if *first != layout => {
-                    self.tell(findings, "OM1-HIS-19", self.place, "its metrics have different thresholds".to_owned());
+                    self.tell(
+                        findings,
+                        "OM1-HIS-19",
+                        self.place,
+                        "its metrics have different thresholds".to_owned(),
+                    );
                 }
                 Some(_) => {}
             }
@@ -304,9 +388,12 @@ impl Family {
         if self.spec != Spec::OpenMetrics2 {
             return;
         }
-        let wants = matches!(self.kind, Some(MetricType::Counter | MetricType::Histogram | MetricType::Summary));
+        let wants =
+            matches!(self.kind, Some(MetricType::Counter | MetricType::Histogram | MetricType::Summary));
         match sample.start() {
-            None if wants => self.tell(findings, "OM2-ST-03", at, "there is no start timestamp, `st@`".to_owned()),
+            None if wants => {
+                self.tell(findings, "OM2-ST-03", at, "there is no start timestamp, `st@`".to_owned());
+            }
             Some(_) if self.kind == Some(MetricType::GaugeHistogram) => {
                 self.tell(findings, "OM2-ST-03", at, "a gauge histogram has no start timestamp".to_owned());
             }
@@ -323,7 +410,12 @@ impl Family {
                 None => self.exemplar_style = Some(style),
                 Some(first) if *first != style => {
                     let id = self.id("OM1-EX-07", "OM2-EX-05");
-                    self.tell(findings, id, at, "this exemplar has other labels or timestamps than the one before".to_owned());
+                    self.tell(
+                        findings,
+                        id,
+                        at,
+                        "this exemplar has other labels or timestamps than the one before".to_owned(),
+                    );
                 }
                 Some(_) => {}
             }
@@ -332,15 +424,22 @@ impl Family {
             }
             let size: usize = exemplar.labels().map(|l| l.name.raw().len() + l.value.raw().len()).sum();
             let odd = exemplar.labels().map(|l| l.name.unescape()).find(|n| {
-                let plain: String = n.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+                let plain: String =
+                    n.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
                 matches!(plain.as_str(), "traceid" | "spanid") && !matches!(&**n, "trace_id" | "span_id")
             });
             if size > LARGE_EXEMPLAR {
                 self.tell(findings, "OM2-EX-04", at, format!("the exemplar's labels have {size} bytes"));
             } else if let Some(odd) = odd {
-                self.tell(findings, "OM2-EX-04", at, format!("label `{odd}` is usually `trace_id` or `span_id`"));
+                self.tell(
+                    findings,
+                    "OM2-EX-04",
+                    at,
+                    format!("label `{odd}` is usually `trace_id` or `span_id`"),
+                );
             }
-            let repeated = exemplar.labels().find(|l| sample.labels().any(|own| own.name.raw() == l.name.raw()));
+            let repeated =
+                exemplar.labels().find(|l| sample.labels().any(|own| own.name.raw() == l.name.raw()));
             if let Some(label) = repeated {
                 let message = format!("the exemplar repeats label `{}` of the metric", label.name.raw());
                 self.tell(findings, "OM2-EX-02", at, message);
@@ -349,7 +448,10 @@ impl Family {
                 let early = sample.start().is_some_and(|start| time.value < start.value);
                 let late = sample.timestamp().is_some_and(|timestamp| time.value > timestamp.value);
                 if early || late {
-                    let message = format!("the exemplar is from {} the sample's time", if early { "before" } else { "after" });
+                    let message = format!(
+                        "the exemplar is from {} the sample's time",
+                        if early { "before" } else { "after" }
+                    );
                     self.tell(findings, "OM2-EX-03", at, message);
                 }
             }
@@ -373,7 +475,12 @@ impl Family {
         let (at, name) = (self.place, self.name.clone());
         let om = self.spec != Spec::Prometheus;
         if om && name.contains(':') {
-            self.tell(findings, self.id("OM1-FAM-03", "OM2-NAME-04"), at, format!("`{name}` has a colon, which marks results of rules"));
+            self.tell(
+                findings,
+                self.id("OM1-FAM-03", "OM2-NAME-04"),
+                at,
+                format!("`{name}` has a colon, which marks results of rules"),
+            );
         }
         if om && !name::is_snake_case(&name) {
             self.tell(findings, "OM1-FAM-06", at, format!("`{name}` is not in snake_case"));
@@ -382,18 +489,35 @@ impl Family {
         if let Some((suffix, whose)) = suffix {
             match self.spec {
                 Spec::OpenMetrics1 if self.kind.is_some() => {
-                    self.tell(findings, "OM1-FAM-05", at, format!("`{name}` ends in `{suffix}`, the suffix of {whose}"));
+                    self.tell(
+                        findings,
+                        "OM1-FAM-05",
+                        at,
+                        format!("`{name}` ends in `{suffix}`, the suffix of {whose}"),
+                    );
                 }
-                Spec::OpenMetrics2 if matches!(*suffix, "_count" | "_sum" | "_gcount" | "_gsum" | "_bucket") => {
-                    self.tell(findings, "OM2-NAME-02", at, format!("`{name}` ends in `{suffix}`, the suffix of {whose} in older formats"));
+                Spec::OpenMetrics2
+                    if matches!(*suffix, "_count" | "_sum" | "_gcount" | "_gsum" | "_bucket") =>
+                {
+                    self.tell(
+                        findings,
+                        "OM2-NAME-02",
+                        at,
+                        format!("`{name}` ends in `{suffix}`, the suffix of {whose} in older formats"),
+                    );
                 }
                 _ => {}
             }
-            if *suffix == "_total" && self.kind.is_some_and(|kind| !matches!(kind, MetricType::Counter | MetricType::Unknown)) {
+            if *suffix == "_total"
+                && self.kind.is_some_and(|kind| !matches!(kind, MetricType::Counter | MetricType::Unknown))
+            {
                 self.tell(findings, "LINT-11", at, format!("`{name}` ends in `_total` and is no counter"));
             }
         }
-        if self.spec == Spec::OpenMetrics2 && self.kind == Some(MetricType::Counter) && !name.ends_with("_total") {
+        if self.spec == Spec::OpenMetrics2
+            && self.kind == Some(MetricType::Counter)
+            && !name.ends_with("_total")
+        {
             self.tell(findings, "OM2-CNT-01", at, format!("counter `{name}` does not end in `_total`"));
         }
         let stem = name.strip_suffix("_total").unwrap_or(&name);
@@ -402,15 +526,30 @@ impl Family {
             self.tell(findings, "LINT-02", at, format!("`{name}` says its type"));
         }
         if let Some(unit) = name::unit_of_abbreviation(word).filter(|_| word != stem) {
-            self.tell(findings, "LINT-04", at, format!("`{word}` is short for a unit of {unit}; write `{unit}`"));
+            self.tell(
+                findings,
+                "LINT-04",
+                at,
+                format!("`{word}` is short for a unit of {unit}; write `{unit}`"),
+            );
         }
         let unit = self.unit.clone();
         let unit = unit.as_deref().unwrap_or(word);
         if let Some(base) = name::base_of_derived(unit).filter(|_| om) {
             self.tell(findings, "OM1-FAM-22", at, format!("`{unit}` is no base unit; use `{base}`"));
         }
-        if self.unit.is_none() && om && name::BASE_UNITS.contains(&word) && word != stem && self.kind.is_some() {
-            self.tell(findings, self.id("OM1-FAM-12", "OM1-FAM-12"), at, format!("`{name}` ends in a unit, but there is no UNIT line"));
+        if self.unit.is_none()
+            && om
+            && name::BASE_UNITS.contains(&word)
+            && word != stem
+            && self.kind.is_some()
+        {
+            self.tell(
+                findings,
+                self.id("OM1-FAM-12", "OM1-FAM-12"),
+                at,
+                format!("`{name}` ends in a unit, but there is no UNIT line"),
+            );
         }
         if !stem.contains('_') && self.kind.is_some() && !matches!(stem, "up" | "target" | "target_info") {
             self.tell(findings, "LINT-01", at, format!("`{name}` has no prefix that says whose it is"));
@@ -422,7 +561,9 @@ impl Family {
         if self.spec == Spec::OpenMetrics1 || self.spec == Spec::OpenMetrics2 {
             let id = self.id("OM1-FAM-14", "OM2-FAM-04");
             match self.help.as_deref() {
-                None | Some("") if self.samples > 0 => self.tell(findings, id, at, "there is no HELP text".to_owned()),
+                None | Some("") if self.samples > 0 => {
+                    self.tell(findings, id, at, "there is no HELP text".to_owned());
+                }
                 Some(help) if help.len() > LONG_HELP => {
                     let message = format!("the HELP text has {} bytes; it should fit a tooltip", help.len());
                     self.tell(findings, "OM1-FAM-14", at, message);
@@ -474,7 +615,12 @@ impl Family {
             }
             Some(MetricType::Summary) => {
                 if self.has.quantile {
-                    self.tell(findings, "OM1-SUM-11", at, "quantiles cannot be added up over instances; a histogram can".to_owned());
+                    self.tell(
+                        findings,
+                        "OM1-SUM-11",
+                        at,
+                        "quantiles cannot be added up over instances; a histogram can".to_owned(),
+                    );
                 }
                 if no_created && (self.has.sum || self.has.value && !self.has.quantile) {
                     self.tell(findings, "OM1-SUM-09", at, "there is no `_created`".to_owned());
@@ -495,3 +641,13 @@ fn is_structural(kind: Option<MetricType>, suffix: &str, label: &str, family: &s
     }
 }
 
+/// Whether a backslash stands before another character than `n`, a quote or a backslash.
+fn has_undefined_escape(raw: &str) -> bool {
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        if c == '\\' && !matches!(chars.next(), Some('n' | '"' | '\\')) {
+            return true;
+        }
+    }
+    false
+}

@@ -46,6 +46,11 @@ pub(crate) fn text(bytes: &[u8], spec: Spec, dialect: Dialect) -> Vec<Finding> {
         family.finish(&mut findings, &mut page);
     }
     page.finish(&mut findings);
+    if spec != Spec::Prometheus && bytes.ends_with(b"# EOF") {
+        let line = NextLine { number: checker.line().number, start: bytes.len() - b"# EOF".len() };
+        let end = line.place(ByteSpan::new(bytes.len(), bytes.len()));
+        findings.push("OM1-DOC-06", "no line feed follows `# EOF`".to_owned(), end, "");
+    }
     let mut all: Vec<Finding> = checker.finish().iter().filter_map(from_text).collect();
     all.append(&mut findings.all);
     all
@@ -73,7 +78,8 @@ impl Findings {
     /// Notes a finding of the rule with this id, which one of the tables has.
     fn push(&mut self, id: &'static str, message: String, at: Place, metric: &str) {
         if let Some(rule) = crate::rules::find(id) {
-            self.all.push(Finding::new(rule, message).at(at).of(metric));
+            let finding = Finding::new(rule, message).at(at);
+            self.all.push(if metric.is_empty() { finding } else { finding.of(metric) });
         }
     }
 }

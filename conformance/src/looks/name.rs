@@ -86,7 +86,10 @@ pub(super) fn unit_of_abbreviation(word: &str) -> Option<&'static str> {
 
 /// Small letters, digits, single underscores (and dots or colons, which other rules judge).
 pub(super) fn is_snake_case(name: &str) -> bool {
-    !name.chars().any(char::is_uppercase) && !name.contains("__") && !name.contains('-') && !name.contains(' ')
+    !name.chars().any(char::is_uppercase)
+        && !name.contains("__")
+        && !name.contains('-')
+        && !name.contains(' ')
 }
 
 /// Whether a value looks made for one event: a UUID, a long hexadecimal or decimal number, an e-mail address.
@@ -96,7 +99,9 @@ pub(super) fn looks_unbounded(value: &str) -> bool {
         && hex == 32
         && value.bytes().enumerate().all(|(at, b)| (b == b'-') == matches!(at, 8 | 13 | 18 | 23));
     let digest = value.len() >= 32 && hex == value.len() && value.bytes().any(|b| b.is_ascii_digit());
-    let address = value.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !value.contains('/') && !value.contains(' '));
+    let address = value.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty() && host.contains('.') && !value.contains('/') && !value.contains(' ')
+    });
     uuid || digest || address
 }
 
@@ -113,7 +118,11 @@ mod tests {
 
     #[test]
     fn values_of_single_events() {
-        for value in ["123e4567-e89b-12d3-a456-426614174000", "da39a3ee5e6b4b0d3255bfef95601890afd80709", "me@example.org"] {
+        for value in [
+            "123e4567-e89b-12d3-a456-426614174000",
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            "me@example.org",
+        ] {
             assert!(looks_unbounded(value), "{value}");
         }
         for value in ["GET", "/api/v1/users", "eth0", "unit@1.service/x", "deadbeef", "200"] {

@@ -35,7 +35,9 @@ fn padded(written: &str) -> bool {
     let digits = written.trim_start_matches(['+', '-']);
     let (mantissa, _) = digits.split_once(['e', 'E']).unwrap_or((digits, ""));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    whole.len() > 1 && whole.starts_with('0') || fraction.len() > 1 && fraction.ends_with('0') || written.starts_with('+')
+    whole.len() > 1 && whole.starts_with('0')
+        || fraction.len() > 1 && fraction.ends_with('0')
+        || written.starts_with('+')
 }
 
 /// As `%g` with the fewest digits, and `.0` after a whole number.
@@ -59,8 +61,18 @@ mod tests {
     fn canonical_numbers() {
         // The examples of the specification.
         for (value, text) in [
-            (0.0, "0.0"), (0.001, "0.001"), (0.25, "0.25"), (1.0, "1.0"), (10.0, "10.0"), (0.0001, "0.0001"),
-            (1e-5, "1e-05"), (1e-10, "1e-10"), (100_000.0, "100000.0"), (1e6, "1e+06"), (1e10, "1e+10"), (-2.5, "-2.5"),
+            (0.0, "0.0"),
+            (0.001, "0.001"),
+            (0.25, "0.25"),
+            (1.0, "1.0"),
+            (10.0, "10.0"),
+            (0.0001, "0.0001"),
+            (1e-5, "1e-05"),
+            (1e-10, "1e-10"),
+            (100_000.0, "100000.0"),
+            (1e6, "1e+06"),
+            (1e10, "1e+10"),
+            (-2.5, "-2.5"),
         ] {
             assert_eq!(canonical(value), text);
             assert_eq!(odd_spelling(text), None);
@@ -70,8 +82,15 @@ mod tests {
     #[test]
     fn odd_spellings() {
         for (written, rule) in [
-            ("1", Some("OM1-NUM-09")), ("1e6", Some("OM1-NUM-10")), ("0.50", Some("OM1-NUM-09")), ("2", Some("OM1-NUM-09")),
-            ("00.5", Some("OM1-NUM-09")), ("12.50", Some("OM1-NUM-07")), ("12", None), ("+Inf", None), ("x", None),
+            ("1", Some("OM1-NUM-09")),
+            ("1e6", Some("OM1-NUM-10")),
+            ("0.50", Some("OM1-NUM-09")),
+            ("2", Some("OM1-NUM-09")),
+            ("00.5", Some("OM1-NUM-09")),
+            ("12.50", Some("OM1-NUM-07")),
+            ("12", None),
+            ("+Inf", None),
+            ("x", None),
             ("123456.75", None),
         ] {
             assert_eq!(odd_spelling(written).map(|(rule, _)| rule), rule, "{written}");

@@ -26,7 +26,8 @@ impl Page {
         self.metrics += 1;
         if self.metrics == 1 {
             self.first = Some(line.place(sample.series_span()));
-            let pairs = sample.labels().map(|label| (label.name.raw().to_owned(), label.value.raw().to_owned()));
+            let pairs =
+                sample.labels().map(|label| (label.name.raw().to_owned(), label.value.raw().to_owned()));
             self.everywhere = pairs.collect();
         } else {
             self.everywhere.retain(|(name, value)| {
@@ -35,7 +36,13 @@ impl Page {
         }
     }
 
-    pub(super) fn family(&mut self, name: &str, kind: Option<MetricType>, at: Place, findings: &mut Findings) {
+    pub(super) fn family(
+        &mut self,
+        name: &str,
+        kind: Option<MetricType>,
+        at: Place,
+        findings: &mut Findings,
+    ) {
         self.families += 1;
         let is_target = kind == Some(MetricType::Info) && matches!(name, "target" | "target_info");
         if is_target && self.families > 1 {
@@ -45,9 +52,12 @@ impl Page {
 
     pub(super) fn finish(self, findings: &mut Findings) {
         // One or two families may well share a label; only a larger page shows that it belongs to the target.
-        let Some(at) = self.first.filter(|_| self.families > 2 && self.spec != Spec::Prometheus) else { return };
+        let Some(at) = self.first.filter(|_| self.families > 2 && self.spec != Spec::Prometheus) else {
+            return;
+        };
         for (name, value) in self.everywhere {
-            let message = format!("label `{name}=\"{value}\"` stands on every sample; it belongs to the target");
+            let message =
+                format!("label `{name}=\"{value}\"` stands on every sample; it belongs to the target");
             findings.push("OM1-LAB-06", message, at, "");
         }
     }

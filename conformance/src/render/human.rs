@@ -1,5 +1,6 @@
 //! For reading: each finding with its line, a caret, the reason and what to do.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
@@ -34,7 +35,10 @@ pub(super) fn write(all: &[Judged], colour: bool, to: &mut dyn Write) -> io::Res
         }
         _ if counts == [0; 3] => writeln!(to, "{} inputs: no finding", all.len()),
         _ => {
-            writeln!(to, "{must} must, {should} should, {advice} advice. `omtool explain RULE` says more about a rule.")
+            writeln!(
+                to,
+                "{must} must, {should} should, {advice} advice. `omtool explain RULE` says more about a rule."
+            )
         }
     }
 }
@@ -81,7 +85,8 @@ fn show(renderer: &Renderer, judged: &Judged, finding: &Finding) -> String {
         );
     }
     if excerpts.is_empty() {
-        let at = finding.place.map_or_else(|| file.to_string(), |place| format!("{file}, byte {}", place.offset));
+        let at =
+            finding.place.map_or_else(|| file.to_string(), |place| format!("{file}, byte {}", place.offset));
         first = first.element(Title::NOTE.message(at));
     }
     first = first.element(Title::HELP.message(help));
@@ -100,7 +105,8 @@ impl Excerpt {
     fn of(bytes: &[u8], place: Place) -> Self {
         let start = place.offset.saturating_sub(usize::try_from(place.column).unwrap_or(1).saturating_sub(1));
         let rest = bytes.get(start..).unwrap_or_default();
-        let line = rest.get(..rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len())).unwrap_or_default();
+        let line =
+            rest.get(..rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len())).unwrap_or_default();
         let at = (place.offset - start).min(line.len());
         let end = at.saturating_add(place.length.max(1)).min(line.len());
         let left = at.saturating_sub(AROUND);
@@ -108,7 +114,8 @@ impl Excerpt {
         let piece = |from: usize, to: usize| visible(line.get(from..to).unwrap_or_default());
         let before = format!("{}{}", if left > 0 { "\u{2026}" } else { "" }, piece(left, at));
         let marked = piece(at, end.min(right));
-        let after = format!("{}{}", piece(end.min(right), right), if right < line.len() { "\u{2026}" } else { "" });
+        let after =
+            format!("{}{}", piece(end.min(right), right), if right < line.len() { "\u{2026}" } else { "" });
         let from = before.len();
         // A finding at the end of a line points behind its last character.
         let (marked, after) = if marked.is_empty() { (" ".to_owned(), after) } else { (marked, after) };
@@ -123,7 +130,7 @@ fn visible(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         out.push_str(&printable(chunk.valid()));
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(out, "\\x{byte:02x}");
         }
     }
     out

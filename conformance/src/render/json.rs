@@ -13,6 +13,7 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the field is called so in the documents")]
 struct File<'a> {
     file: &'a str,
     spec: &'static str,

@@ -23,7 +23,13 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
             if let Some(place) = finding.place.filter(|place| place.line > 0) {
                 let _ = write!(at, ":{}:{}", place.line, place.column);
             }
-            writeln!(to, r#"    <testcase classname="{name}" name="{} {} at {}">"#, rule.id, rule.name, escape(&at))?;
+            writeln!(
+                to,
+                r#"    <testcase classname="{name}" name="{} {} at {}">"#,
+                rule.id,
+                rule.name,
+                escape(&at)
+            )?;
             writeln!(
                 to,
                 r#"      <failure type="{}" message="{}">{}</failure>"#,

@@ -16,7 +16,7 @@ pub(crate) enum Output {
     /// For reading: the line with a caret, the reason, what to do.
     #[default]
     Human,
-    /// One line a finding: file:line:column: level: message [rule].
+    /// One line a finding: `file:line:column: level: message [rule]`.
     Concise,
     /// One JSON document.
     Json,
@@ -56,7 +56,10 @@ pub(crate) fn write(output: Output, colour: bool, all: &[Judged], to: &mut dyn W
 /// Control characters made visible, so that an input cannot steer the terminal or break a line format.
 pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     if text.chars().any(char::is_control) {
-        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect::<String>().into()
+        text.chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect::<String>()
+            .into()
     } else {
         text.into()
     }

@@ -55,7 +55,10 @@ pub(super) static RULES: &[Rule] = &[
         explain: "`_secs`, `_ms`, `_mb`: write `_seconds`, `_bytes`.",
         check: Check::Exposition,
         good: &[om1(&[b"# TYPE a_seconds gauge\na_seconds 1\n# EOF\n"])],
-        bad: &[om1(&[b"# TYPE a_secs gauge\na_secs 1\n# EOF\n"]), om1(&[b"# TYPE a_ms gauge\na_ms 1\n# EOF\n"])],
+        bad: &[
+            om1(&[b"# TYPE a_secs gauge\na_secs 1\n# EOF\n"]),
+            om1(&[b"# TYPE a_ms gauge\na_ms 1\n# EOF\n"]),
+        ],
     },
     Rule {
         id: "LINT-05",
@@ -67,7 +70,10 @@ pub(super) static RULES: &[Rule] = &[
         explain: "A name with spaces helps nobody.",
         check: Check::Exposition,
         good: &[om1(&[b"# HELP app_requests Requests the server has answered.\n# EOF\n"])],
-        bad: &[om1(&[b"# HELP app_requests app requests\n# EOF\n"]), om1(&[b"# HELP app_requests app_requests\n# EOF\n"])],
+        bad: &[
+            om1(&[b"# HELP app_requests app requests\n# EOF\n"]),
+            om1(&[b"# HELP app_requests app_requests\n# EOF\n"]),
+        ],
     },
     Rule {
         id: "LINT-06",

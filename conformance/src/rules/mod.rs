@@ -90,11 +90,19 @@ mod tests {
         for rule in all() {
             assert!(seen.insert(rule.id), "{} twice", rule.id);
             assert!(seen.insert(rule.name), "{} twice", rule.name);
-            assert!(rule.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{}", rule.name);
+            assert!(
+                rule.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{}",
+                rule.name
+            );
             assert!(!rule.summary.is_empty() && !rule.explain.is_empty(), "{}", rule.id);
             assert!(rule.section.starts_with("https://"), "{}", rule.id);
         }
-        assert_eq!(all().filter(|rule| !rule.id.starts_with("LINT")).count(), 340, "the inventory has 340 rules");
+        assert_eq!(
+            all().filter(|rule| !rule.id.starts_with("LINT")).count(),
+            340,
+            "the inventory has 340 rules"
+        );
     }
 
     #[test]

@@ -206,7 +206,7 @@ pub(super) static RULES: &[Rule] = &[
         section: ESCAPING,
         summary: "with allow-utf-8 names are valid UTF-8, escaped inside quotes",
         explain: "Backslash, quote and line feed.",
-        check: Check::Reader,
+        check: Check::Ledger("names in quotes keep the rules of OpenMetrics 2.0, see om2-quoted-escape"),
         good: &[om2(&[b"# TYPE \"a.b\" gauge\n{\"a.b\"} 1\n# EOF\n"])],
         bad: &[],
     },

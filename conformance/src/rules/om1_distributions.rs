@@ -327,9 +327,9 @@ pub(super) static RULES: &[Rule] = &[
         section: SUMMARY,
         summary: "the samples of a summary are quantiles, `_sum`, `_count` and `_created`",
         explain: "Quantiles have no suffix.",
-        check: Check::Reader,
+        check: Check::Ledger("another suffix is another family, see families-interleaved; a quantile without its label is quantile-label-missing"),
         good: &[om1(&[b"# TYPE a summary\na_count 1\na_sum 1\na{quantile=\"0.5\"} 1\n# EOF\n"])],
-        bad: &[om1(&[b"# TYPE a summary\na_bucket{le=\"+Inf\"} 1\na_count 1\n# EOF\n"])],
+        bad: &[],
     },
     Rule {
         id: "OM1-SUM-02",

@@ -154,7 +154,11 @@ pub(super) static RULES: &[Rule] = &[
         explain: "Not before them, not after a label, not twice.",
         check: Check::Reader,
         good: &[om2(&[b"{\"a\"} 1\n# EOF\n"])],
-        bad: &[om2(&[b"\"a\"{b=\"1\"} 1\n# EOF\n"]), om2(&[b"{b=\"1\",\"a\"} 1\n# EOF\n"]), om2(&[b"a{\"a\"} 1\n# EOF\n"])],
+        bad: &[
+            om2(&[b"\"a\"{b=\"1\"} 1\n# EOF\n"]),
+            om2(&[b"{b=\"1\",\"a\"} 1\n# EOF\n"]),
+            om2(&[b"a{\"a\"} 1\n# EOF\n"]),
+        ],
     },
     Rule {
         id: "OM2-UTF-05",
@@ -226,7 +230,10 @@ pub(super) static RULES: &[Rule] = &[
         explain: "Even if both say the same.",
         check: Check::Reader,
         good: &[om2(&[b"# TYPE a gauge\n# HELP a A.\n# EOF\n"])],
-        bad: &[om2(&[b"# TYPE a gauge\n# TYPE a gauge\n# EOF\n"]), om2(&[b"# HELP a A.\n# HELP a A.\n# EOF\n"])],
+        bad: &[
+            om2(&[b"# TYPE a gauge\n# TYPE a gauge\n# EOF\n"]),
+            om2(&[b"# HELP a A.\n# HELP a A.\n# EOF\n"]),
+        ],
     },
     Rule {
         id: "OM2-FAM-04",
@@ -237,7 +244,9 @@ pub(super) static RULES: &[Rule] = &[
         summary: "TYPE, UNIT and HELP are there, in this order",
         explain: "One order makes expositions easy to compare.",
         check: Check::Exposition,
-        good: &[om2(&[b"# TYPE a_seconds gauge\n# UNIT a_seconds seconds\n# HELP a_seconds A.\na_seconds 1\n# EOF\n"])],
+        good: &[om2(&[
+            b"# TYPE a_seconds gauge\n# UNIT a_seconds seconds\n# HELP a_seconds A.\na_seconds 1\n# EOF\n",
+        ])],
         bad: &[om2(&[b"# HELP a A.\n# TYPE a gauge\na 1\n# EOF\n"])],
     },
     Rule {
@@ -274,6 +283,9 @@ pub(super) static RULES: &[Rule] = &[
         explain: "Facts and states are not measured.",
         check: Check::Reader,
         good: &[om2(&[b"# TYPE a_info info\na_info{b=\"1\"} 1\n# EOF\n"])],
-        bad: &[om2(&[b"# TYPE a_info info\n# UNIT a_info seconds\n# EOF\n"]), om2(&[b"# TYPE a stateset\n# UNIT a seconds\n# EOF\n"])],
+        bad: &[
+            om2(&[b"# TYPE a_info info\n# UNIT a_info seconds\n# EOF\n"]),
+            om2(&[b"# TYPE a stateset\n# UNIT a seconds\n# EOF\n"]),
+        ],
     },
 ];

@@ -2,7 +2,8 @@
 
 use crate::rule::{Check, Level, Rule, Scope};
 
-const PROTO: &str = "https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto";
+const PROTO: &str =
+    "https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto";
 const SCHEMA: &str = "https://prometheus.io/docs/specs/native_histograms/#schema";
 const BUCKETS: &str = "https://prometheus.io/docs/specs/native_histograms/#buckets";
 const SPANS: &str = "https://prometheus.io/docs/specs/native_histograms/#spans";
