@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, explain};
+use crate::commands::{check, corpus, explain};
 
 /// The judge of every endpoint: checks expositions of OpenMetrics and Prometheus formats.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Explain(explain::ExplainArguments),
     /// List all rules.
     Rules(explain::RulesArguments),
+    /// Try omtool, or any other program, on inputs whose verdict is known.
+    Corpus(corpus::Arguments),
 }
 
 /// How a run ended.
@@ -52,6 +54,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(arguments) => explain::list(&arguments),
+        Command::Corpus(arguments) => corpus::run(&arguments),
     };
     match outcome {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -14,6 +14,8 @@ pub(crate) struct Finding {
     pub(crate) place: Option<Place>,
     /// Another place that explains it, such as where a family was declared.
     pub(crate) second: Option<(Place, String)>,
+    /// Whether strict readers refuse the exposition for it; established ones let some broken rules pass.
+    pub(crate) fatal: bool,
     /// The family it is about, for suppression by metric.
     pub(crate) metric: Option<String>,
 }
@@ -33,7 +35,7 @@ pub(crate) struct Place {
 
 impl Finding {
     pub(crate) fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
-        Self { rule, message: message.into(), place: None, second: None, metric: None }
+        Self { rule, message: message.into(), place: None, second: None, fatal: true, metric: None }
     }
 
     pub(crate) fn at(mut self, place: Place) -> Self {

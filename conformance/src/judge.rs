@@ -82,6 +82,7 @@ pub(crate) fn from_text(found: &assemble::Finding) -> Option<Finding> {
     };
     let mut finding =
         Finding::new(rules::find(found.rule)?, found.message.clone()).at(place(found.position, found.length));
+    finding.fatal = found.fatal;
     finding.second = found
         .related
         .as_ref()

@@ -1,4 +1,5 @@
 //! One file for each subcommand.
 
 pub(crate) mod check;
+pub(crate) mod corpus;
 pub(crate) mod explain;
