@@ -17,7 +17,7 @@ use crate::args::Web;
 use crate::guarded::Guarded;
 use crate::landing::CollectorState;
 use crate::listen::{Listener, for_people};
-use crate::site::{Endpoint, Site, States};
+use crate::site::{Endpoint, Route, Site, States};
 use crate::systemd;
 use crate::web::Current;
 
@@ -31,6 +31,7 @@ pub struct Exporter {
     limits: Limits,
     main: Box<dyn Source>,
     endpoints: Vec<Endpoint>,
+    routes: Vec<Route>,
     states: Option<States>,
     job: String,
 }
@@ -49,6 +50,7 @@ impl Exporter {
             limits: Limits::default(),
             main: Box::new(MetricSet::default()),
             endpoints: Vec::new(),
+            routes: Vec::new(),
             states: None,
             job,
         }
@@ -74,6 +76,13 @@ impl Exporter {
     #[must_use]
     pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoints.push(endpoint);
+        self
+    }
+
+    /// One more path, which answers for itself.
+    #[must_use]
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
         self
     }
 
@@ -190,6 +199,7 @@ impl Exporter {
             version: self.version,
             about: self.about,
             endpoints,
+            routes: self.routes,
             states: self.states,
             gate: gate.clone(),
         };

@@ -32,6 +32,10 @@ pub(crate) struct Guarded {
 }
 
 impl Service for Guarded {
+    fn takes(&self, method: &Method) -> bool {
+        self.site.takes(method)
+    }
+
     async fn call(&self, request: Request) -> Response {
         let Some(web) = &self.web else { return self.site.call(request).await };
         let loaded = web.get().await;
@@ -104,7 +108,7 @@ async fn serve_http2<Io: Stream + 'static>(
         async move {
             let (head, body) = request.into_parts();
             let headless = head.method == Method::HEAD;
-            let response = if !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            let response = if !site.takes(&head.method) {
                 reply::method_not_allowed()
             } else if !body.is_end_stream() {
                 reply::text(StatusCode::PAYLOAD_TOO_LARGE, "requests here have no body")

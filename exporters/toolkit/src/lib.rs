@@ -37,6 +37,6 @@ mod web;
 pub use args::{Level, Log, LogFormat, Web};
 pub use exporter::{Exporter, Running, StartError};
 pub use landing::{CollectorState, Condition};
-pub use site::Endpoint;
+pub use site::{Call, Endpoint, Route};
 pub use supervise::{Outcome, State, Supervisor, Task};
 pub use web::{Secret, check_web_config};

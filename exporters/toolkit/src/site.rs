@@ -1,6 +1,8 @@
 //! What is where: the paths of an exporter and their answers.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 use openmetrics::http::gate::Gate;
-use openmetrics::http::{Gatherer, Plan, Request, Response, Service, Source, reply};
+use openmetrics::http::{Gatherer, Parameters, Plan, Request, Response, Scrape, Service, Source, reply};
 
 use crate::landing::{CollectorState, Landing, Link};
 use crate::query;
@@ -57,6 +59,56 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// A path that answers for itself, such as one that reloads the configuration or asks a device.
+pub struct Route {
+    pub(crate) path: String,
+    pub(crate) about: String,
+    pub(crate) example: Option<String>,
+    pub(crate) answer: Answer,
+}
+
+type Answer = Box<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+
+/// A request to a [`Route`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Call {
+    /// GET, HEAD, POST or PUT.
+    pub method: Method,
+    /// The query parameters.
+    pub parameters: Parameters,
+    /// The format, coding and time that the request asks for.
+    pub scrape: Scrape,
+}
+
+impl Route {
+    /// A route at `path`, such as `/-/reload`; `about` says in a few words what is there.
+    pub fn new<A>(
+        path: impl Into<String>,
+        about: impl Into<String>,
+        answer: impl Fn(Call) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Future<Output = Response> + Send + 'static,
+    {
+        let answer: Answer = Box::new(move |call| Box::pin(answer(call)));
+        Self { path: path.into(), about: about.into(), example: None, answer }
+    }
+
+    /// The same with a query for its link, such as `target=192.0.2.1`.
+    #[must_use]
+    pub fn example(mut self, query: impl Into<String>) -> Self {
+        self.example = Some(query.into());
+        self
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 pub(crate) type States = Arc<dyn Fn() -> Vec<CollectorState> + Send + Sync>;
 
 /// Everything that is served.
@@ -66,11 +118,17 @@ pub(crate) struct Site {
     pub(crate) about: String,
     /// The first one is the main one.
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) routes: Vec<Route>,
     pub(crate) states: Option<States>,
     pub(crate) gate: Gate,
 }
 
 impl Service for Site {
+    fn takes(&self, method: &Method) -> bool {
+        matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+            || (!self.routes.is_empty() && changes(method))
+    }
+
     async fn call(&self, request: Request) -> Response {
         let head = &request.head;
         let path = head.uri.path();
@@ -81,6 +139,17 @@ impl Service for Site {
             };
             let parameters = query::parse(head.uri.query().unwrap_or_default());
             return endpoint.gatherer.answer(&scrape, parameters).await;
+        }
+        if let Some(route) = self.routes.iter().find(|route| route.path == path) {
+            if head.method == Method::OPTIONS {
+                return reply::options();
+            }
+            let scrape = Scrape::new(&head.headers, self.gate.limits());
+            let parameters = query::parse(head.uri.query().unwrap_or_default());
+            return (route.answer)(Call { method: head.method.clone(), parameters, scrape }).await;
+        }
+        if changes(&head.method) {
+            return reply::method_not_allowed();
         }
         let response = match path {
             "/" => self.landing(),
@@ -94,18 +163,23 @@ impl Service for Site {
     }
 }
 
+/// The methods that only routes have a use for.
+fn changes(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT)
+}
+
 impl Site {
     fn landing(&self) -> Response {
-        let paths: Vec<String> = self
-            .endpoints
-            .iter()
-            .map(|e| e.example.as_ref().map_or_else(|| e.path.clone(), |query| format!("{}?{query}", e.path)))
+        let endpoints = self.endpoints.iter().map(|e| (&e.path, &e.example, &e.about));
+        let routes = self.routes.iter().map(|r| (&r.path, &r.example, &r.about));
+        let paths: Vec<(String, &str)> = endpoints
+            .chain(routes)
+            .map(|(path, example, about)| {
+                let query = example.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+                (format!("{path}{query}"), about.as_str())
+            })
             .collect();
-        let mut links: Vec<Link<'_>> = paths
-            .iter()
-            .zip(&self.endpoints)
-            .map(|(path, endpoint)| Link { path, about: &endpoint.about })
-            .collect();
+        let mut links: Vec<Link<'_>> = paths.iter().map(|(path, about)| Link { path, about }).collect();
         links.push(Link { path: "/-/healthy", about: "answers while the process lives" });
         links.push(Link { path: "/-/ready", about: "answers 503 once it is told to stop" });
         let collectors = self.states.as_ref().map(|states| states()).unwrap_or_default();

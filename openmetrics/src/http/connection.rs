@@ -72,7 +72,7 @@ where
         let Head { request, keep_alive, body } = *head;
         let headless = request.method == Method::HEAD;
         let version = request.version;
-        let mut response = if !is_served(&request.method) {
+        let mut response = if !service.takes(&request.method) {
             method_not_allowed()
         } else if body {
             text(StatusCode::PAYLOAD_TOO_LARGE, "requests here have no body")
@@ -100,11 +100,6 @@ where
         slot.waits();
         deadline = Instant::now() + limits.idle;
     }
-}
-
-/// The methods that a service sees; the others are answered before it.
-fn is_served(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");

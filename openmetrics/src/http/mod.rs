@@ -58,8 +58,13 @@ pub struct Request {
 /// An answer: a whole buffer, shared and never copied.
 pub type Response = http::Response<Bytes>;
 
-/// What answers requests. Only GET, HEAD and OPTIONS come here; other methods have had their 405.
+/// What answers requests. Only methods that it [takes](Service::takes) come here; others have had their 405.
 pub trait Service: Send + Sync + 'static {
+    /// Whether requests of this method are for the service: GET, HEAD and OPTIONS, unless it says otherwise.
+    fn takes(&self, method: &http::Method) -> bool {
+        matches!(*method, http::Method::GET | http::Method::HEAD | http::Method::OPTIONS)
+    }
+
     /// Answers one request. Of an answer to HEAD only the head is sent.
     fn call(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
