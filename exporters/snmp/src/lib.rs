@@ -1,8 +1,16 @@
 //! Metrics of devices that speak SNMP.
 
+pub mod access;
 pub mod ber;
+pub mod bridge;
 pub mod config;
+pub mod index;
+pub mod mapping;
 pub mod message;
 pub mod oid;
+pub mod rows;
 pub mod secret;
+pub mod session;
 pub mod usm;
+pub mod value;
+pub mod walk;

@@ -283,11 +283,12 @@ impl<'a> Parameters<'a> {
 
 /// Writes a whole version 3 message: encrypted and authenticated as far as there are keys.
 ///
-/// `salt` must never be the same twice under one key.
+/// The variables are those of `context_engine`, or of the engine asked. `salt` must never be the same twice under one key.
 pub fn seal(
     request: &Request<'_>,
     message_id: i32,
     context: &[u8],
+    context_engine: Option<&[u8]>,
     to: &Parameters<'_>,
     keys: &Keys,
     salt: u64,
@@ -298,7 +299,7 @@ pub fn seal(
     scoped.within(ber::SEQUENCE, |out| {
         request.write(out);
         out.octets(context);
-        out.octets(to.engine);
+        out.octets(context_engine.unwrap_or(to.engine));
     });
     let mut scoped = scoped.finish();
     let salt = match &keys.privacy {
@@ -535,7 +536,7 @@ mod tests {
         let names: [&[u32]; 1] = [&[1, 3, 6, 1, 2, 1, 1]];
         let request = Request { kind: PduKind::GetNext, id: 77, repetitions: 0, names: &names };
         let to = Parameters::new(&ENGINE, 3, 1000, user.name());
-        let mut octets = seal(&request, 42, b"ctx", &to, &keys, 0x0102_0304_0506_0708);
+        let mut octets = seal(&request, 42, b"ctx", None, &to, &keys, 0x0102_0304_0506_0708);
         if let Some(octet) = damage.and_then(|at| octets.get_mut(at)) {
             *octet ^= 1;
         }
@@ -586,7 +587,8 @@ mod tests {
         };
         let names: [&[u32]; 1] = [&[1, 3]];
         let request = Request { kind: PduKind::Get, id: 1, repetitions: 0, names: &names };
-        let octets = seal(&request, 1, b"", &Parameters::new(&ENGINE, 0, 0, b"u"), &keys(&mine, &mine), 1);
+        let octets =
+            seal(&request, 1, b"", None, &Parameters::new(&ENGINE, 0, 0, b"u"), &keys(&mine, &mine), 1);
         let Ok(Message::V3(message)) = Message::read(&octets) else { panic!("a message") };
         let from = Parameters::read(message.security).unwrap();
         let refused = |keys: &Keys| open(&octets, &message, &from, keys, &mut Vec::new()).err();

@@ -104,6 +104,19 @@ impl Auth {
         })
     }
 
+    /// What two auths with the same keys have in common.
+    pub fn identity(&self) -> Secret {
+        let parts = [
+            &self.username,
+            &self.security_level,
+            &self.auth_protocol,
+            self.password.expose(),
+            &self.priv_protocol,
+            self.priv_password.expose(),
+        ];
+        Secret::new(parts.join("\0"))
+    }
+
     fn authenticates(&self) -> bool {
         self.security_level == "authNoPriv" || self.encrypts()
     }

@@ -1,0 +1,710 @@
+//! The only input and output: one socket to one device, requests out, responses in, and what does not belong dropped.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+
+use crate::ber::Reader;
+use crate::config::Auth;
+use crate::message::{Message, Pdu, PduKind, Request, V3, Value, Version};
+use crate::rows::Column;
+use crate::secret::Secret;
+use crate::usm::{self, Keys, Parameters};
+use crate::walk::{Ask, Fault, Style, Target, Walk};
+
+/// The most octets of one message.
+const LARGEST_MESSAGE: usize = 65_535;
+/// How long an answer is waited for before anything is known about a device.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The least that an answer is waited for: below it, schedulers decide.
+const LEAST_WAIT: Duration = Duration::from_millis(40);
+/// How many requests are on their way to one device.
+const WINDOW: usize = 4;
+/// Packets of one scrape.
+const MAX_PACKETS: u64 = 400_000;
+
+/// How a device is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Over UDP.
+    Udp,
+    /// Over TCP.
+    Tcp,
+}
+
+/// The way to a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// Its address.
+    pub address: SocketAddr,
+    /// How it is reached.
+    pub transport: Transport,
+    /// Whether replies from other addresses are taken.
+    pub any_source: bool,
+    /// Where packets come from.
+    pub source: Option<SocketAddr>,
+}
+
+/// What is known of devices from earlier scrapes.
+#[derive(Debug, Default)]
+pub struct Devices(Mutex<HashMap<(SocketAddr, Transport), Known>>);
+
+type Known = Arc<Mutex<Device>>;
+
+/// How many devices are remembered.
+const REMEMBERED: usize = 20_000;
+
+#[derive(Debug, Default)]
+struct Device {
+    /// The smoothed round trip and its variation.
+    trip: Option<(Duration, Duration)>,
+    /// What it could take.
+    limits: Option<(u32, usize)>,
+    engine: Option<Engine>,
+}
+
+/// An engine of version 3, and how its clock stands to ours.
+#[derive(Clone, Debug)]
+struct Engine {
+    id: Vec<u8>,
+    boots: i32,
+    time: i32,
+    at: Instant,
+    keys: HashMap<Secret, Keys>,
+}
+
+impl Engine {
+    fn time_now(&self) -> i32 {
+        let passed = i32::try_from(self.at.elapsed().as_secs()).unwrap_or(i32::MAX);
+        self.time.saturating_add(passed)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Devices {
+    fn device(&self, address: SocketAddr, transport: Transport) -> Arc<Mutex<Device>> {
+        let mut devices = lock(&self.0);
+        if devices.len() >= REMEMBERED && !devices.contains_key(&(address, transport)) {
+            devices.clear(); // learning anew costs a few packets a device
+        }
+        devices.entry((address, transport)).or_default().clone()
+    }
+}
+
+/// Figures of all sessions.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Packets sent, those sent again included.
+    pub packets: AtomicU64,
+    /// Packets sent again.
+    pub retries: AtomicU64,
+    /// Messages that did not belong or could not be read.
+    pub foreign: AtomicU64,
+    /// Round trips: how many took up to each of [`Figures::BOUNDS`], then all of them.
+    pub trips: [AtomicU64; 16],
+    /// The sum of round trips in nanoseconds.
+    pub trip_nanos: AtomicU64,
+}
+
+impl Figures {
+    /// Upper bounds in seconds, each twice the one before.
+    pub const BOUNDS: [f64; 15] = [
+        0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064, 0.0128, 0.0256, 0.0512, 0.1024, 0.2048,
+        0.4096, 0.8192, 1.6384,
+    ];
+
+    fn trip(&self, trip: Duration) {
+        let seconds = trip.as_secs_f64();
+        let at = Self::BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(Self::BOUNDS.len());
+        if let Some(count) = self.trips.get(at) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.trip_nanos.fetch_add(trip.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Why nothing, or not everything, came of a device.
+#[derive(Debug)]
+pub enum SessionError {
+    /// The socket failed.
+    Io(io::Error),
+    /// No answer to a request about a name.
+    Silent(String, usize, u32),
+    /// The time of the scrape is over.
+    Late(String, usize),
+    /// The device said or did something that ends the walk.
+    Fault(Fault),
+    /// What the device reports of our messages.
+    Report(&'static str),
+    /// More packets than a scrape may send.
+    TooManyPackets,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the socket failed: {error}"),
+            Self::Silent(subject, 0, sent) => write!(
+                f,
+                "no answer about {subject}, asked {sent} times; is it reachable, and are version and community or user right?"
+            ),
+            Self::Silent(subject, rows, sent) => write!(
+                f,
+                "after {rows} rows no answer about {subject}, asked {sent} times; a smaller max_repetitions or a longer timeout in the module may help"
+            ),
+            Self::Late(subject, rows) => write!(
+                f,
+                "the time of the scrape was over after {rows} rows, at {subject}; a longer scrape_timeout or fewer columns may help"
+            ),
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Report(what) => f.write_str(what),
+            Self::TooManyPackets => f.write_str("the walk took more packets than a scrape may send"),
+        }
+    }
+}
+impl std::error::Error for SessionError {}
+
+impl From<io::Error> for SessionError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// How one module is walked.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// How often a name is repeated in a response at most.
+    pub max_repetitions: u32,
+    /// How often a request is sent again at least.
+    pub retries: u32,
+    /// How long an answer is waited for, times the tries.
+    pub timeout: Duration,
+    /// Go on when rows come out of order.
+    pub any_order: bool,
+    /// The end of the scrape.
+    pub deadline: Instant,
+}
+
+/// What one walk took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Effort {
+    /// Packets sent.
+    pub packets: u64,
+    /// Of these, sent again.
+    pub retries: u64,
+}
+
+enum Socket {
+    Udp(UdpSocket),
+    /// Replies from any address are taken.
+    AnySource(UdpSocket, SocketAddr),
+    Tcp(Box<TcpStream>, Vec<u8>),
+}
+
+/// A conversation with one device.
+pub struct Session<'a> {
+    socket: Socket,
+    auth: &'a Auth,
+    context: String,
+    /// The engine given by the request, in place of the one the device tells.
+    engine: Option<Vec<u8>>,
+    device: Arc<Mutex<Device>>,
+    figures: &'a Figures,
+    buffer: Vec<u8>,
+    plain: Vec<u8>,
+    salt: u64,
+    next_id: i32,
+    /// What was sent and taken for the current walk.
+    effort: Effort,
+    sent_in_all: u64,
+}
+
+/// A request on its way.
+struct Sent {
+    key: u32,
+    id: i32,
+    octets: Vec<u8>,
+    first: Instant,
+    due: Instant,
+    wait: Duration,
+    times: u32,
+}
+
+/// What came in.
+enum Came {
+    Response(u32),
+    /// The engine's clock or name was wrong and is known now; everything has to be sent again.
+    Resync,
+    Nothing,
+}
+
+impl<'a> Session<'a> {
+    /// Opens a socket to a device.
+    pub async fn open(
+        way: Way,
+        auth: &'a Auth,
+        devices: &Devices,
+        figures: &'a Figures,
+        deadline: Instant,
+    ) -> Result<Self, SessionError> {
+        let Way { address, transport, any_source, source } = way;
+        let socket = match transport {
+            Transport::Udp => {
+                let any: SocketAddr =
+                    if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
+                let socket = UdpSocket::bind(source.unwrap_or(any)).await?;
+                if any_source {
+                    Socket::AnySource(socket, address)
+                } else {
+                    socket.connect(address).await?;
+                    Socket::Udp(socket)
+                }
+            }
+            Transport::Tcp => {
+                let connect = TcpStream::connect(address);
+                let stream = tokio::time::timeout_at(deadline.into(), connect).await;
+                let stream = stream.map_err(|_| SessionError::Late("the connection".into(), 0))??;
+                stream.set_nodelay(true)?;
+                Socket::Tcp(Box::new(stream), Vec::new())
+            }
+        };
+        let seed = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), address);
+        Ok(Self {
+            socket,
+            auth,
+            context: auth.context_name.clone(),
+            engine: None,
+            device: devices.device(address, transport),
+            figures,
+            buffer: vec![0; LARGEST_MESSAGE],
+            plain: Vec::new(),
+            salt: seed,
+            next_id: (seed >> 33) as i32,
+            effort: Effort::default(),
+            sent_in_all: 0,
+        })
+    }
+
+    /// Asks for a context and an engine other than those of the configuration.
+    #[must_use]
+    pub fn within(mut self, context: Option<&str>, engine: Option<Vec<u8>>) -> Self {
+        if let Some(context) = context {
+            context.clone_into(&mut self.context);
+        }
+        self.engine = engine;
+        self
+    }
+
+    /// Walks and gets these targets.
+    pub async fn walk(
+        &mut self,
+        targets: Vec<Target>,
+        manner: &Manner,
+    ) -> (Result<Vec<Column>, SessionError>, Effort) {
+        self.effort = Effort::default();
+        let result = self.run(targets, manner).await;
+        (result, self.effort)
+    }
+
+    async fn run(&mut self, targets: Vec<Target>, manner: &Manner) -> Result<Vec<Column>, SessionError> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.auth.version() == Version::V3 {
+            self.discover(manner).await?;
+        }
+        let (repetitions, names) = lock(&self.device).limits.unwrap_or((u32::MAX, usize::MAX));
+        let style = Style {
+            version: self.auth.version(),
+            max_repetitions: manner.max_repetitions.min(repetitions),
+            max_names: names.min(60),
+            window: WINDOW,
+            any_order: manner.any_order,
+            max_rows: 3_000_000,
+            max_octets: 256 << 20,
+        };
+        let mut walk = Walk::new(targets, style);
+        let mut flying: Vec<Sent> = Vec::with_capacity(WINDOW);
+        let mut window = if lock(&self.device).trip.is_some() { WINDOW } else { 1 };
+        let mut resyncs = 0;
+        loop {
+            while flying.len() < window {
+                let Some(ask) = walk.next_ask() else { break };
+                flying.push(self.send(&ask).await?);
+            }
+            let Some(due) = flying.iter().map(|sent| sent.due).min() else { break };
+            if self.sent_in_all > MAX_PACKETS {
+                return Err(SessionError::TooManyPackets);
+            }
+            let came =
+                tokio::time::timeout_at(due.min(manner.deadline).into(), self.receive(&flying, &mut walk))
+                    .await;
+            match came {
+                Ok(Ok(Came::Response(key))) => {
+                    flying.retain(|sent| sent.key != key);
+                    window = (window + 1).min(WINDOW);
+                }
+                Ok(Ok(Came::Resync)) => {
+                    resyncs += 1;
+                    if resyncs > 3 {
+                        return Err(SessionError::Report("the device's clock runs away from every message"));
+                    }
+                    for sent in &mut flying {
+                        if let Some((kind, repetitions, names)) = walk.request(sent.key) {
+                            let ask = Ask { key: sent.key, kind, repetitions, names };
+                            *sent = self.send(&ask).await?;
+                        }
+                    }
+                }
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(Came::Nothing)) | Err(_) => {}
+            }
+            let now = Instant::now();
+            if now >= manner.deadline {
+                let subject = flying.first().map(|sent| walk.subject(sent.key)).unwrap_or_default();
+                return Err(SessionError::Late(subject, walk.rows()));
+            }
+            let mut at = 0;
+            while let Some(sent) = flying.get_mut(at) {
+                if now < sent.due {
+                    at += 1;
+                    continue;
+                }
+                window = 1;
+                let patience = manner.timeout * (manner.retries + 1);
+                if now >= sent.first + patience {
+                    return Err(SessionError::Silent(walk.subject(sent.key), walk.rows(), sent.times));
+                }
+                // Lost more than once: perhaps the answer is too large for the way.
+                if sent.times >= 3 && walk.rows() > 0 && walk.give_up(sent.key) {
+                    flying.swap_remove(at);
+                    continue;
+                }
+                sent.times += 1;
+                sent.wait = (sent.wait * 2).min(manner.timeout.max(LEAST_WAIT));
+                sent.due = (now + sent.wait).min(sent.first + patience);
+                let octets = std::mem::take(&mut sent.octets);
+                self.transmit(&octets).await?;
+                self.effort.retries += 1;
+                self.figures.retries.fetch_add(1, Ordering::Relaxed);
+                if let Some(sent) = flying.get_mut(at) {
+                    sent.octets = octets;
+                }
+                at += 1;
+            }
+        }
+        let style = walk.style();
+        if style.max_names < 60 || style.max_repetitions < manner.max_repetitions {
+            let names = if style.max_names < 60 { style.max_names } else { usize::MAX };
+            let repetitions =
+                if style.max_repetitions < manner.max_repetitions { style.max_repetitions } else { u32::MAX };
+            lock(&self.device).limits = Some((repetitions, names));
+        }
+        Ok(walk.finish())
+    }
+
+    /// How long an answer is waited for at first.
+    fn wait(&self) -> Duration {
+        let trip = lock(&self.device).trip;
+        trip.map_or(FIRST_WAIT, |(smooth, variation)| (smooth * 2 + variation * 4).max(LEAST_WAIT))
+    }
+
+    async fn send(&mut self, ask: &Ask) -> Result<Sent, SessionError> {
+        let names: Vec<&[u32]> = ask.names.iter().map(|name| &name[..]).collect();
+        self.next_id = (self.next_id.wrapping_add(1)) & i32::MAX;
+        let id = self.next_id;
+        let request = Request { kind: ask.kind, id, repetitions: ask.repetitions, names: &names };
+        let octets = match self.auth.version() {
+            Version::V3 => self.seal(&request),
+            version => request.with_community(version, self.auth.community.expose().as_bytes()),
+        };
+        self.transmit(&octets).await?;
+        let (first, wait) = (Instant::now(), self.wait());
+        Ok(Sent { key: ask.key, id, octets, first, due: first + wait, wait, times: 1 })
+    }
+
+    fn seal(&mut self, request: &Request<'_>) -> Vec<u8> {
+        self.salt = self.salt.wrapping_add(1);
+        let (engine, boots, time, keys) = self.engine_now();
+        let to = Parameters::new(&engine, boots, time, self.auth.user().name());
+        let id = request.id;
+        usm::seal(request, id, self.context.as_bytes(), self.engine.as_deref(), &to, &keys, self.salt)
+    }
+
+    /// The engine to be asked, its clock, and the user's keys there.
+    fn engine_now(&self) -> (Vec<u8>, i32, i32, Keys) {
+        let mut device = lock(&self.device);
+        let Some(engine) = &mut device.engine else { return (Vec::new(), 0, 0, Keys::default()) };
+        let user = self.auth.user();
+        let keys = engine.keys.entry(self.auth.identity()).or_insert_with(|| user.keys(&engine.id)).clone();
+        (engine.id.clone(), engine.boots, engine.time_now(), keys)
+    }
+
+    async fn transmit(&mut self, octets: &[u8]) -> Result<(), SessionError> {
+        self.effort.packets += 1;
+        self.sent_in_all += 1;
+        self.figures.packets.fetch_add(1, Ordering::Relaxed);
+        match &mut self.socket {
+            // A port that nobody listens at is told by the next send; it is the same as silence here, so that nobody
+            // learns from us which ports are open.
+            Socket::Udp(socket) => match socket.send(octets).await {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                other => drop(other?),
+            },
+            Socket::AnySource(socket, address) => drop(socket.send_to(octets, *address).await?),
+            Socket::Tcp(stream, _) => stream.write_all(octets).await?,
+        }
+        Ok(())
+    }
+
+    /// Receives one message into the buffer, and says how long it is.
+    async fn message(&mut self) -> Result<usize, SessionError> {
+        loop {
+            match &mut self.socket {
+                Socket::Udp(socket) => match socket.recv(&mut self.buffer).await {
+                    Ok(length) => return Ok(length),
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                    Err(error) => return Err(error.into()),
+                },
+                Socket::AnySource(socket, address) => {
+                    let (length, from) = socket.recv_from(&mut self.buffer).await?;
+                    if from.port() == address.port() {
+                        return Ok(length);
+                    }
+                    self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+                }
+                Socket::Tcp(stream, pending) => {
+                    if let Some(length) = framed(pending)? {
+                        let Some(place) = self.buffer.get_mut(..length) else {
+                            return Err(too_large().into());
+                        };
+                        place.copy_from_slice(pending.get(..length).unwrap_or_default());
+                        pending.drain(..length);
+                        return Ok(length);
+                    }
+                    if stream.read_buf(pending).await? == 0 {
+                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a message and gives it to the walk, if it belongs to one of these requests.
+    async fn receive(&mut self, flying: &[Sent], walk: &mut Walk) -> Result<Came, SessionError> {
+        let length = self.message().await?;
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut plain = std::mem::take(&mut self.plain);
+        let came = self.take(buffer.get(..length).unwrap_or_default(), &mut plain, flying, walk);
+        self.buffer = buffer;
+        self.plain = plain;
+        if matches!(came, Ok(Came::Nothing)) {
+            self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+        }
+        came
+    }
+
+    fn take(
+        &mut self,
+        octets: &[u8],
+        plain: &mut Vec<u8>,
+        flying: &[Sent],
+        walk: &mut Walk,
+    ) -> Result<Came, SessionError> {
+        let Ok(message) = Message::read(octets) else { return Ok(Came::Nothing) };
+        let pdu = match message {
+            Message::Community { version, community, mut pdu } => {
+                let ours =
+                    version == self.auth.version() && community == self.auth.community.expose().as_bytes();
+                match Pdu::read(&mut pdu) {
+                    Ok(pdu) if ours => pdu,
+                    _ => return Ok(Came::Nothing),
+                }
+            }
+            Message::V3(message) => match self.open_v3(octets, &message, plain)? {
+                Opened::Pdu(pdu) => pdu,
+                Opened::Resync => return Ok(Came::Resync),
+                Opened::Foreign => return Ok(Came::Nothing),
+            },
+        };
+        let Some(sent) =
+            flying.iter().find(|sent| sent.id == pdu.id).filter(|_| pdu.kind == PduKind::Response)
+        else {
+            return Ok(Came::Nothing);
+        };
+        let variables: Result<Vec<(&[u8], Value<'_>)>, _> = pdu.variables().collect();
+        let Ok(variables) = variables else { return Ok(Came::Nothing) };
+        let trip = sent.first.elapsed();
+        if sent.times == 1 {
+            self.figures.trip(trip);
+            let mut device = lock(&self.device);
+            // RFC 6298, section 2.
+            device.trip = Some(match device.trip {
+                None => (trip, trip / 2),
+                Some((smooth, variation)) => {
+                    ((smooth * 7 + trip) / 8, (variation * 3 + smooth.abs_diff(trip)) / 4)
+                }
+            });
+        } else if lock(&self.device).trip.is_none_or(|(smooth, _)| smooth < trip / sent.times) {
+            // Which of the packets was answered is not known; a device that is slower than we wait shows here.
+            let trip = trip / sent.times;
+            lock(&self.device).trip = Some((trip, trip / 2));
+        }
+        walk.answer(sent.key, &pdu, &variables, octets.len()).map_err(SessionError::Fault)?;
+        Ok(Came::Response(sent.key))
+    }
+
+    fn open_v3<'m>(
+        &mut self,
+        octets: &[u8],
+        message: &V3<'m>,
+        plain: &'m mut Vec<u8>,
+    ) -> Result<Opened<'m>, SessionError> {
+        let Ok(from) = Parameters::read(message.security) else { return Ok(Opened::Foreign) };
+        let (engine, boots, time, keys) = self.engine_now();
+        if message.model != 3 {
+            return Ok(Opened::Foreign);
+        }
+        let signed = message.flags & V3::AUTH != 0;
+        let Ok(scoped) = usm::open(octets, message, &from, &keys, plain) else { return Ok(Opened::Foreign) };
+        if scoped.pdu.kind == PduKind::Report {
+            let Some(report) = report(&scoped.pdu) else { return Ok(Opened::Foreign) };
+            return match report {
+                // The engine's name is not a secret, and its clock is believed from a signed message only.
+                NOT_IN_TIME if signed && from.engine == engine => {
+                    self.set_clock(from.boots, from.time);
+                    Ok(Opened::Resync)
+                }
+                UNKNOWN_ENGINE if !from.engine.is_empty() && from.engine != engine => {
+                    self.set_engine(&from);
+                    Ok(Opened::Resync)
+                }
+                UNKNOWN_ENGINE => Ok(Opened::Foreign),
+                other => Err(SessionError::Report(other)),
+            };
+        }
+        let level = V3::AUTH | V3::PRIV;
+        if from.engine != engine
+            || from.user != self.auth.user().name()
+            || message.flags & level != keys.flags()
+        {
+            return Ok(Opened::Foreign);
+        }
+        // RFC 3414, section 3.2, 7b: what is older than 150 seconds is a replay; what is newer is the clock.
+        if signed {
+            if from.boots < boots || (from.boots == boots && from.time < time.saturating_sub(150)) {
+                return Ok(Opened::Foreign);
+            }
+            if from.boots > boots || from.time > time {
+                self.set_clock(from.boots, from.time);
+            }
+        }
+        Ok(Opened::Pdu(scoped.pdu))
+    }
+
+    fn set_clock(&self, boots: i32, time: i32) {
+        if let Some(engine) = &mut lock(&self.device).engine {
+            (engine.boots, engine.time, engine.at) = (boots, time, Instant::now());
+        }
+    }
+
+    fn set_engine(&self, from: &Parameters<'_>) {
+        lock(&self.device).engine = Some(Engine {
+            id: from.engine.to_vec(),
+            boots: from.boots,
+            time: from.time,
+            at: Instant::now(),
+            keys: HashMap::new(),
+        });
+    }
+
+    /// Asks a device for the name of its engine, which keys are made for.
+    async fn discover(&mut self, manner: &Manner) -> Result<(), SessionError> {
+        if lock(&self.device).engine.is_some() {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        let patience = begin + manner.timeout * (manner.retries + 1);
+        let mut wait = FIRST_WAIT.min(manner.timeout);
+        let mut times = 0;
+        loop {
+            self.next_id = (self.next_id.wrapping_add(1)) & i32::MAX;
+            let request = Request { kind: PduKind::Get, id: self.next_id, repetitions: 0, names: &[] };
+            let to = Parameters::new(&[], 0, 0, &[]);
+            let octets = usm::seal(&request, self.next_id, b"", None, &to, &Keys::default(), 0);
+            self.transmit(&octets).await?;
+            times += 1;
+            let until = (Instant::now() + wait).min(patience).min(manner.deadline);
+            while let Ok(length) = tokio::time::timeout_at(until.into(), self.message()).await {
+                let octets = self.buffer.get(..length?).unwrap_or_default();
+                if let Ok(Message::V3(message)) = Message::read(octets)
+                    && message.id == self.next_id
+                    && let Ok(from) = Parameters::read(message.security)
+                    && (5..=32).contains(&from.engine.len())
+                {
+                    self.set_engine(&from);
+                    return Ok(());
+                }
+                self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+            }
+            if Instant::now() >= patience.min(manner.deadline) {
+                return Err(SessionError::Silent("its engine".into(), 0, times));
+            }
+            self.effort.retries += 1;
+            self.figures.retries.fetch_add(1, Ordering::Relaxed);
+            wait = (wait * 2).min(manner.timeout);
+        }
+    }
+}
+
+enum Opened<'m> {
+    Pdu(Pdu<'m>),
+    Resync,
+    Foreign,
+}
+
+const NOT_IN_TIME: &str = "the device says that our clock is wrong";
+const UNKNOWN_ENGINE: &str = "the device says that it is another engine";
+
+/// What a report says (RFC 3414, section 5, and RFC 3412, section 5).
+fn report(pdu: &Pdu<'_>) -> Option<&'static str> {
+    let (name, _) = pdu.variables().next()?.ok()?;
+    let mut arcs = Vec::new();
+    crate::ber::arcs(name, &mut arcs)?;
+    Some(match arcs.strip_prefix(&[1, 3, 6, 1, 6, 3, 15, 1, 1][..]) {
+        Some([1, ..]) => {
+            "the device does not take this security level (unsupportedSecLevels): check security_level"
+        }
+        Some([2, ..]) => NOT_IN_TIME,
+        Some([3, ..]) => "the device does not know the user (unknownUserNames): check username",
+        Some([4, ..]) => UNKNOWN_ENGINE,
+        Some([5, ..]) => "the device finds the digest wrong (wrongDigests): check password and auth_protocol",
+        Some([6, ..]) => {
+            "the device cannot decrypt (decryptionErrors): check priv_password and priv_protocol"
+        }
+        _ => "the device reports that it cannot take our messages: check context and engine id",
+    })
+}
+
+/// The length of the message that a stream begins with, once it is whole.
+fn framed(pending: &[u8]) -> io::Result<Option<usize>> {
+    let mut reader = Reader::new(pending);
+    if reader.any().is_ok() {
+        return Ok(Some(reader.position()));
+    }
+    if pending.len() > LARGEST_MESSAGE { Err(too_large()) } else { Ok(None) }
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a message is larger than a message can be")
+}
