@@ -14,6 +14,8 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub mod escape;
+#[cfg(feature = "gzip")]
+pub mod gzip;
 #[cfg(feature = "json")]
 pub mod json;
 mod native;
