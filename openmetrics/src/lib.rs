@@ -31,7 +31,8 @@
 //!
 //! # Features
 //!
-//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `process`.
+//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
+//! `process`, `gzip`.
 
 mod error;
 pub mod format;

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Response;
 use super::reply::{overloaded, text};
-use super::scrape::{Page, Scrape};
+use super::scrape::{Compressors, Page, Scrape};
 use crate::format::negotiate::Coding;
 use crate::format::{self, Format};
 use crate::model::{Collector, Report};
@@ -112,6 +112,7 @@ struct Inner {
     on_report: Box<dyn Fn(&Report) + Send + Sync>,
     turns: Arc<Semaphore>,
     running: Mutex<HashMap<Parameters, Arc<Gathering>>>,
+    compressors: Compressors,
 }
 
 /// One gathering. `Wanted` -> the pages -> closed, under one lock: who finds it open gets its page from it.
@@ -144,6 +145,7 @@ impl Gatherer {
             on_report: Box::new(log_report),
             turns: Arc::new(Semaphore::new(turns.max(1))),
             running: Mutex::default(),
+            compressors: Compressors::default(),
         }))
     }
 
@@ -259,7 +261,7 @@ impl Gatherer {
                 bodies.push((format, body.clone()));
                 body
             };
-            let page = Page::new(format, body, coding);
+            let page = Page::with_compressors(&self.0.compressors, &ask.parameters, format, body, coding);
             lock(&gathering.pages).done.push(((format, coding), Ok(page)));
             gathering.finished.send_modify(|n| *n += 1);
         }

@@ -1,15 +1,15 @@
 //! A scrape without input or output: what a request asks for, and the page that answers it.
 
-use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::gather::Parameters;
 use super::{Limits, Response, reply};
+use crate::format::gzip::{self, Compressor};
 use crate::format::negotiate::{Coding, negotiate, negotiate_coding};
 use crate::format::{self, Format};
 use crate::model::{Collector, Report};
@@ -84,7 +84,27 @@ impl Page {
     /// The page in `coding`; a small one stays as it is.
     pub fn new(format: Format, body: Bytes, coding: Coding) -> Self {
         match coding {
-            Coding::Gzip if body.len() >= SMALLEST_GZIP => Self { format, coding, body: gzip(&body) },
+            Coding::Gzip if body.len() >= SMALLEST_GZIP => {
+                let mut zipped = Vec::with_capacity(body.len() / 8);
+                gzip::compress_once(&body, &mut zipped);
+                Self { format, coding, body: zipped.into() }
+            }
+            _ => Self { format, coding: Coding::Identity, body },
+        }
+    }
+
+    /// The same, compressed by what is known of the pages before it.
+    pub(super) fn with_compressors(
+        compressors: &Compressors,
+        parameters: &Parameters,
+        format: Format,
+        body: Bytes,
+        coding: Coding,
+    ) -> Self {
+        match coding {
+            Coding::Gzip if body.len() >= SMALLEST_GZIP => {
+                Self { format, coding, body: compressors.compress(parameters, format, &body) }
+            }
             _ => Self { format, coding: Coding::Identity, body },
         }
     }
@@ -104,12 +124,60 @@ impl Page {
     }
 }
 
-/// Level 1: a page has so many repetitions that higher levels gain little for several times the work.
-fn gzip(body: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
-    // Writing to memory does not fail.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default().into()
+/// Compressors for the pages that are asked for again and again, each kept from one scrape to the next.
+///
+/// A page's first time is like any other's once; its compressor begins with the second, while the page is still among
+/// the last few. So a bridge with thousands of targets keeps nothing, and an endpoint keeps one for each format.
+#[derive(Default)]
+pub(super) struct Compressors(Mutex<Vec<Known>>);
+
+struct Known {
+    parameters: Parameters,
+    format: Format,
+    /// `None` while it is at work.
+    compressor: Option<Compressor>,
+}
+
+/// How many pages are remembered: a format or two for each of a few scrapers.
+const MOST_KNOWN: usize = 6;
+
+impl Compressors {
+    fn compress(&self, parameters: &Parameters, format: Format, body: &[u8]) -> Bytes {
+        let mut zipped = Vec::with_capacity(body.len() / 8);
+        match self.take(parameters, format) {
+            Some(mut compressor) => {
+                compressor.compress(body, &mut zipped);
+                self.give_back(parameters, format, compressor);
+            }
+            None => gzip::compress_once(body, &mut zipped),
+        }
+        zipped.into()
+    }
+
+    /// The page's compressor, if it is known and not at work. The page is the latest one then.
+    fn take(&self, parameters: &Parameters, format: Format) -> Option<Compressor> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = known.iter().position(|k| k.format == format && k.parameters == *parameters);
+        let Some(at) = at else {
+            if known.len() >= MOST_KNOWN {
+                known.remove(0);
+            }
+            let compressor = Some(Compressor::new());
+            known.push(Known { parameters: parameters.clone(), format, compressor });
+            return None;
+        };
+        let mut latest = known.remove(at);
+        let compressor = latest.compressor.take();
+        known.push(latest);
+        compressor
+    }
+
+    fn give_back(&self, parameters: &Parameters, format: Format, compressor: Compressor) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(k) = known.iter_mut().find(|k| k.format == format && k.parameters == *parameters) {
+            k.compressor = Some(compressor);
+        }
+    }
 }
 
 /// Makes the page of `collector`, and says what did not get on it.
@@ -137,5 +205,51 @@ pub fn respond(method: &Method, headers: &HeaderMap, collector: &dyn Collector) 
     match Plan::new(method, headers, &Limits::default()) {
         Plan::Scrape(scrape) => render(collector, scrape.format, scrape.coding).0.into_response(),
         Plan::Answer(response) => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn page(value: u64) -> Bytes {
+        let mut page = String::new();
+        for i in 0..2000 {
+            page +=
+                &["http_requests_total{path=\"/", &i.to_string(), "\"} ", &value.to_string(), "\n"].concat();
+        }
+        page.into()
+    }
+
+    #[test]
+    fn a_page_asked_for_again_is_compressed_by_what_is_known_of_it() {
+        let compressors = Compressors::default();
+        let mut sizes = Vec::new();
+        for scrape in 0..3 {
+            for format in [Format::TEXT_0_0_4, Format::OPENMETRICS_1_0] {
+                let body = page(scrape);
+                let zipped =
+                    Page::with_compressors(&compressors, &Vec::new(), format, body.clone(), Coding::Gzip);
+                let mut again = Vec::new();
+                flate2::read::GzDecoder::new(&zipped.body[..]).read_to_end(&mut again).unwrap();
+                assert_eq!(again, body);
+                sizes.push(zipped.body.len());
+            }
+        }
+        assert!(sizes[2] < sizes[0] && sizes[3] < sizes[1], "the second time it is smaller: {sizes:?}");
+    }
+
+    #[test]
+    fn of_many_pages_few_are_remembered() {
+        let compressors = Compressors::default();
+        for target in 0..20 {
+            let parameters = vec![("target".to_owned(), target.to_string())];
+            let _ = compressors.compress(&parameters, Format::TEXT_0_0_4, &page(1));
+        }
+        let known = compressors.0.lock().unwrap();
+        assert_eq!(known.len(), MOST_KNOWN);
+        assert_eq!(known.last().unwrap().parameters[0].1, "19");
     }
 }

@@ -216,7 +216,9 @@ impl<'o> Writer<'o> {
     }
 
     pub(super) fn begin(&mut self, codes: &Codes) {
-        codes.header.iter().for_each(|&code| self.put(code));
+        for &code in &codes.header {
+            self.put(code);
+        }
     }
 
     pub(super) fn mark(&self) -> Mark {

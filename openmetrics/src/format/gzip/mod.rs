@@ -149,7 +149,9 @@ impl Plan {
                 text = segment.text_end;
                 let bytes = body.get(value..end).unwrap_or_default();
                 let length = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
-                bytes.iter().take(length).for_each(|&byte| frequencies.literal(byte));
+                for &byte in bytes.iter().take(length) {
+                    frequencies.literal(byte);
+                }
                 value += length;
             }
             segments += block.segments.len();

@@ -276,7 +276,9 @@ impl Block {
             match *token {
                 Token::Literals { length } => {
                     let literals = self.text.get(at..at + length as usize).unwrap_or_default();
-                    literals.iter().for_each(|&byte| frequencies.literal(byte));
+                    for &byte in literals {
+                        frequencies.literal(byte);
+                    }
                     at += length as usize;
                 }
                 Token::Reference { length, distance, .. } => {

@@ -1,5 +1,6 @@
 //! What flate2 reads back is the judge; sizes are compared with its level 6.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 
 use quickcheck::quickcheck;
@@ -25,10 +26,10 @@ fn page(series: impl Iterator<Item = u32>, value: impl Fn(u32) -> u64) -> String
     for i in series {
         let method = ["GET", "PUT", "POST", "DELETE"][i as usize % 4];
         let status = [200, 404, 500][i as usize % 3];
-        page += &format!(
-            "http_requests_total{{method=\"{method}\",path=\"/api/v1/resource/{}\",status=\"{status}\"}} {}\n",
-            i / 4,
-            value(i)
+        let (path, value) = (i / 4, value(i));
+        let _ = writeln!(
+            page,
+            "http_requests_total{{method=\"{method}\",path=\"/api/v1/resource/{path}\",status=\"{status}\"}} {value}"
         );
     }
     page + "# EOF\n"
@@ -63,7 +64,7 @@ fn churn_costs_what_churned() {
     let all = compressor.plan.as_ref().unwrap().segments;
     // Gone from the front, from the middle, and more at the end.
     for (scrape, gone) in [0, 7_000, 19_990].into_iter().enumerate() {
-        let body = page((0..20_010).filter(|i| *i != gone && *i < 20_000 + scrape as u32), |i| i.into());
+        let body = page((0..20_010).filter(|i| *i != gone && *i < 20_000 + scrape as u32), u64::from);
         let before = compressor.plan.as_ref().unwrap().planned;
         zip(&mut compressor, body.as_bytes());
         let planned = compressor.plan.as_ref().unwrap().planned - before;
