@@ -71,8 +71,13 @@ fn family(g: &mut Gen, at: u32) -> MetricFamily {
     let metric_type = pick(g, &MetricType::ALL);
     let has_unit = one_in(g, 3) && !matches!(metric_type, MetricType::Info | MetricType::StateSet);
     let unit = has_unit.then(|| pick(g, &["seconds", "bytes", "ratio"]));
-    let stem =
-        if one_in(g, 4) { format!("f{at}.ü b") } else { format!("f{at}:x_{}", pick(g, &["a", "B", "9"])) };
+    // A stateset's name is a label's as well, which has no colons.
+    let colon = if metric_type == MetricType::StateSet { '_' } else { ':' };
+    let stem = if one_in(g, 4) {
+        format!("f{at}.ü b")
+    } else {
+        format!("f{at}{colon}x_{}", pick(g, &["a", "B", "9"]))
+    };
     let name = unit.map_or(stem.clone(), |unit| format!("{stem}_{unit}"));
     let mut descriptor = Descriptor::new(MetricName::utf8(name).unwrap(), metric_type).with_help(text(g));
     if let Some(unit) = unit {

@@ -13,6 +13,8 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+#[cfg(feature = "parse")]
+mod convert;
 pub mod escape;
 #[cfg(feature = "gzip")]
 pub mod gzip;
@@ -25,6 +27,8 @@ mod text;
 
 use std::fmt;
 
+#[cfg(feature = "parse")]
+pub use convert::{Loss, Lost, convert, losses};
 pub use escape::Escaping;
 pub use negotiate::{Coding, negotiate, negotiate_coding};
 pub use text::Dialect;
