@@ -1,0 +1,155 @@
+//! What a scrape costs: counters with three labels in every format, by us, by others (feature `peers`), and what
+//! formatting the values alone takes.
+
+use std::hint::black_box;
+
+use openmetrics::format::{Format, encode};
+use openmetrics::instrument::{Counter, Family};
+use openmetrics::registry::Registry;
+use openmetrics_benches::{Random, Table, allocated, nanoseconds};
+
+fn main() {
+    for series in [1000, 100_000] {
+        for fractions in [false, true] {
+            table(series, fractions);
+        }
+    }
+}
+
+const NAMES: [&str; 3] = ["method", "route", "status"];
+const HELP: &str = "Requests served, by route.";
+
+/// The labels and value of every series.
+fn data(series: u64, fractions: bool) -> impl Iterator<Item = ([String; 3], f64)> {
+    let mut random = Random::new(7);
+    (0..series).map(move |at| {
+        let value = random.below(1 << 24);
+        let route = format!("/api/v2/tenants/tenant/objects/{at}");
+        let labels = ["GET".to_owned(), route, "200".to_owned()];
+        (labels, if fractions { value as f64 / 100.0 } else { value as f64 })
+    })
+}
+
+fn table(series: u64, fractions: bool) {
+    let kind = if fractions { "decimals" } else { "whole numbers" };
+    let mut table = Table::new(format!("{series} counters of three labels, {kind}"), "ns/sample");
+    let ours = registry(series, fractions);
+    for (name, format) in [
+        ("ours, OpenMetrics 1.0 text", Format::OPENMETRICS_1_0),
+        ("ours, OpenMetrics 2.0 text", Format::OPENMETRICS_2_0),
+        ("ours, text 0.0.4", Format::TEXT_0_0_4),
+        ("ours, Prometheus protobuf", Format::PROMETHEUS_PROTOBUF),
+        ("ours, OpenMetrics protobuf", Format::OPENMETRICS_PROTOBUF),
+    ] {
+        let mut page = Vec::new();
+        let mut scrape = || {
+            page.clear();
+            encode(&ours, format, &mut page);
+            page.len()
+        };
+        scrape();
+        row(&mut table, name, series, scrape);
+    }
+    #[cfg(feature = "peers")]
+    peers::rows(&mut table, series, fractions);
+    let values: Vec<f64> = data(series, fractions).map(|(_, value)| value).collect();
+    let mut text = String::new();
+    row(&mut table, "limit: the values alone, by std's formatting", series, || {
+        use std::fmt::Write;
+        text.clear();
+        for value in &values {
+            let _ = write!(text, "{value}");
+        }
+        text.len()
+    });
+    println!("{table}");
+}
+
+fn registry(series: u64, fractions: bool) -> Registry {
+    let registry = Registry::new();
+    let metric = registry.metric("http_requests", HELP);
+    if fractions {
+        let family: Family<[&str; 3], Counter<f64>> =
+            metric.labels(NAMES).register().expect("a new registry");
+        for (labels, value) in data(series, true) {
+            family.with(labels.each_ref().map(String::as_str)).inc_by(value);
+        }
+    } else {
+        let family: Family<[&str; 3], Counter> = metric.labels(NAMES).register().expect("a new registry");
+        for (labels, value) in data(series, false) {
+            family.with(labels.each_ref().map(String::as_str)).inc_by(value as u64);
+        }
+    }
+    registry
+}
+
+fn row<R>(table: &mut Table, name: &str, series: u64, mut work: impl FnMut() -> R) {
+    let (first, allocations) = allocated(&mut work);
+    black_box(first);
+    let time = nanoseconds(series, || black_box(work()));
+    table.row_with(name, time, format!("{} allocations a page", allocations.calls));
+}
+
+#[cfg(feature = "peers")]
+mod peers {
+    use super::{HELP, NAMES, Table, data, row};
+
+    pub(super) fn rows(table: &mut Table, series: u64, fractions: bool) {
+        prometheus_client_rows(table, series, fractions);
+        prometheus_rows(table, series, fractions);
+    }
+
+    fn prometheus_client_rows(table: &mut Table, series: u64, fractions: bool) {
+        use prometheus_client::encoding::text::encode;
+        use prometheus_client::metrics::{counter::Counter, family::Family};
+        use prometheus_client::registry::Registry;
+        use std::sync::atomic::AtomicU64;
+
+        type Labels = Vec<(&'static str, String)>;
+        let pairs = |labels: [String; 3]| NAMES.into_iter().zip(labels).collect::<Labels>();
+        let mut registry = Registry::default();
+        if fractions {
+            let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
+            registry.register("http_requests", HELP, family.clone());
+            for (labels, value) in data(series, true) {
+                family.get_or_create(&pairs(labels)).inc_by(value);
+            }
+        } else {
+            let family = Family::<Labels, Counter>::default();
+            registry.register("http_requests", HELP, family.clone());
+            for (labels, value) in data(series, false) {
+                family.get_or_create(&pairs(labels)).inc_by(value as u64);
+            }
+        }
+        let mut page = String::new();
+        row(table, "prometheus-client, OpenMetrics text", series, || {
+            page.clear();
+            encode(&mut page, &registry).is_ok()
+        });
+        row(table, "prometheus-client, OpenMetrics protobuf", series, || {
+            use prost::Message;
+            prometheus_client::encoding::protobuf::encode(&registry).map(|set| set.encode_to_vec().len())
+        });
+    }
+
+    fn prometheus_rows(table: &mut Table, series: u64, fractions: bool) {
+        use prometheus::{CounterVec, Encoder, ProtobufEncoder, Registry, TextEncoder};
+
+        let registry = Registry::new();
+        let options = prometheus::Opts::new("http_requests_total", HELP);
+        let family = CounterVec::new(options, &NAMES).expect("the names are valid");
+        registry.register(Box::new(family.clone())).expect("a new registry");
+        for (labels, value) in data(series, fractions) {
+            family.with_label_values(&labels.each_ref().map(String::as_str)).inc_by(value);
+        }
+        let mut page = Vec::new();
+        row(table, "prometheus, text 0.0.4", series, || {
+            page.clear();
+            TextEncoder::new().encode(&registry.gather(), &mut page).is_ok()
+        });
+        row(table, "prometheus, Prometheus protobuf", series, || {
+            page.clear();
+            ProtobufEncoder::new().encode(&registry.gather(), &mut page).is_ok()
+        });
+    }
+}
