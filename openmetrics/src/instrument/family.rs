@@ -105,7 +105,7 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
         let mut page = PageCopy::<M>::default();
         for number in 0.. {
             // `is_unwanted` may use this family, so it is called without the lock.
-            if !self.inner.copy_page(number, u64::MAX, &mut page) {
+            if !self.inner.copy_page(number, u64::MAX, false, &mut page) {
                 break;
             }
             let unwanted: Vec<_> = page
@@ -194,11 +194,12 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
         let latest = self.inner.lock().births;
         let mut page = PageCopy::<M>::default();
         for number in 0.. {
-            if !self.inner.copy_page(number, latest, &mut page) {
+            if !self.inner.copy_page(number, latest, out.wants_protobuf(), &mut page) {
                 break;
             }
             for (series, text) in page.series() {
-                M::Cell::emit(&series.reading, series.start, &labels_of(text), out);
+                let protobuf = page.protobuf.series((series.at % PAGE) as usize);
+                M::Cell::emit(&series.reading, series.start, &Labels::rendered(text, protobuf), out);
             }
         }
     }
@@ -339,6 +340,44 @@ struct Page {
     places: Vec<Place>,
     /// Bytes of `text` that belong to nobody.
     garbage: usize,
+    /// The labels once more as protobuf has them: made when it is first asked for, and made anew after a change.
+    protobuf: Option<Box<Protobuf>>,
+}
+
+/// The labels of a page in protobuf, one series after the other.
+#[derive(Clone)]
+struct Protobuf {
+    bytes: Vec<u8>,
+    /// Where each series ends.
+    ends: [u32; PAGE as usize],
+}
+
+impl Default for Protobuf {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), ends: [0; PAGE as usize] }
+    }
+}
+
+impl Protobuf {
+    fn of(page: &Page) -> Self {
+        let mut all = Self::default();
+        let mut places = page.places.iter();
+        for end in &mut all.ends {
+            if let Some(place) = places.next().filter(|place| place.birth != 0) {
+                model::render_protobuf(&Labels::rendered(place.text(&page.text), &[]), &mut all.bytes);
+            }
+            *end = all.bytes.len() as u32;
+        }
+        all.bytes.shrink_to_fit();
+        all
+    }
+
+    /// The labels of the series at this place.
+    fn series(&self, within: usize) -> &[u8] {
+        let end = |within: usize| self.ends.get(within).map_or(0, |&end| end as usize);
+        let from = within.checked_sub(1).map_or(0, end);
+        self.bytes.get(from..end(within)).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -361,6 +400,7 @@ impl Page {
         if self.places.len() <= within {
             self.places.resize(within + 1, Place::default());
         }
+        self.protobuf = None;
         self.places[within] = Place { from: self.text.len() as u32, len: text.len() as u32, birth };
         self.text.push_str(text);
         if self.places.len() == PAGE as usize {
@@ -371,6 +411,7 @@ impl Page {
     fn unset(&mut self, within: usize) {
         let Some(place) = self.places.get_mut(within) else { return };
         self.garbage += place.len as usize;
+        self.protobuf = None;
         *place = Place::default();
         if self.garbage > self.text.len() / 2 {
             let mut text = String::with_capacity(self.text.len() - self.garbage);
@@ -395,6 +436,8 @@ impl State {
 /// What one page was at one moment; reused from page to page.
 struct PageCopy<M: Metric> {
     text: String,
+    /// Empty unless asked for.
+    protobuf: Protobuf,
     series: Vec<Series<M>>,
     len: usize,
 }
@@ -409,7 +452,7 @@ struct Series<M: Metric> {
 
 impl<M: Metric> Default for PageCopy<M> {
     fn default() -> Self {
-        Self { text: String::new(), series: Vec::new(), len: 0 }
+        Self { text: String::new(), protobuf: Protobuf::default(), series: Vec::new(), len: 0 }
     }
 }
 
@@ -661,12 +704,23 @@ impl<M: Metric> Inner<M> {
     /// Copies a page and what its metrics say now, without those born after `latest`; `false` after the last page.
     ///
     /// Series are told apart by birth: one that was removed and made anew while a scrape goes on is not shown twice.
-    fn copy_page(&self, number: u32, latest: u64, to: &mut PageCopy<M>) -> bool {
+    fn copy_page(&self, number: u32, latest: u64, protobuf: bool, to: &mut PageCopy<M>) -> bool {
         to.text.clear();
         to.len = 0;
-        let state = self.lock();
-        let Some(page) = state.pages.get(number as usize) else { return false };
+        let mut state = self.lock();
+        let Some(page) = state.pages.get_mut(number as usize) else { return false };
         to.text.push_str(&page.text);
+        to.protobuf.bytes.clear();
+        to.protobuf.ends.fill(0);
+        if protobuf {
+            let rendered = match page.protobuf.take() {
+                Some(rendered) => rendered,
+                None => Box::new(Protobuf::of(page)),
+            };
+            to.protobuf.bytes.extend_from_slice(&rendered.bytes);
+            to.protobuf.ends = rendered.ends;
+            page.protobuf = Some(rendered);
+        }
         for (within, place) in
             page.places.iter().enumerate().filter(|(_, p)| p.birth != 0 && p.birth <= latest)
         {

@@ -81,6 +81,13 @@ pub trait Sink {
 
     /// A point of the family that began last. An error means that nothing of it was taken.
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal>;
+
+    /// Whether this sink writes labels as protobuf has them, so that whoever keeps them rendered can keep that form
+    /// too. Only a hint.
+    #[doc(hidden)]
+    fn wants_protobuf(&self) -> bool {
+        false
+    }
 }
 
 /// Why a sink or an emitter did not take something: the rule and the reason.
@@ -308,6 +315,11 @@ impl<'a> FamilyEmitter<'a> {
     pub(crate) fn unique(mut self) -> FamilyEmitter<'a> {
         self.unique = true;
         self
+    }
+
+    /// Whether the sink writes labels as protobuf has them.
+    pub(crate) fn wants_protobuf(&self) -> bool {
+        self.sink.wants_protobuf()
     }
 
     /// Whether points are taken; `false` after the family was refused, so costly reading can be saved.

@@ -310,7 +310,8 @@ impl<'a> Rendered<'a> {
     /// Takes `name="value"` and a comma off the front. Only [`render`] makes such texts, so a text of
     /// another shape just ends the iteration.
     fn split_first(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
-        let (name, tail) = self.text.split_once("=\"")?;
+        let end = memchr::memchr(b'=', self.text.as_bytes())?;
+        let (name, tail) = (self.text.get(..end)?, self.text.get(end + 2..)?);
         let bytes = tail.as_bytes();
         let mut from = 0;
         let end = loop {

@@ -275,6 +275,10 @@ impl<'o> Encoder<'o> {
 }
 
 impl Sink for Encoder<'_> {
+    fn wants_protobuf(&self) -> bool {
+        true
+    }
+
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.close();
         let heading = Dialect::OpenMetrics1.heading(descriptor, self.escaping);

@@ -229,6 +229,10 @@ impl<'o> Encoder<'o> {
 }
 
 impl Sink for Encoder<'_> {
+    fn wants_protobuf(&self) -> bool {
+        true
+    }
+
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.close();
         let Heading { metric_type, family: name, .. } =

@@ -703,3 +703,37 @@ fn infos_and_statesets_are_gauges() {
         ]
     );
 }
+
+#[test]
+fn labels_kept_rendered_are_those_of_their_series() {
+    use crate::{Counter, Family as Metrics, Registry};
+    let registry = Registry::new();
+    let family: Metrics<[&str; 2], Counter> =
+        registry.metric("requests", "").labels(["method", "path"]).register().unwrap();
+    let check = || {
+        let (mut expected, _) = MetricSet::collect_from(&registry);
+        expected = sayable(expected);
+        for point in expected.families.iter_mut().flat_map(|f| &mut f.metrics).flat_map(|m| &mut m.points) {
+            point.exemplars.clear();
+        }
+        // Twice: the first time the labels are rendered, the second time they are there.
+        for _ in 0..2 {
+            let mut out = Vec::new();
+            assert!(encode(&registry, Format::PROMETHEUS_PROTOBUF, &mut out).is_clean());
+            assert_eq!(decode(&out).unwrap(), expected);
+        }
+    };
+    let path = |at: u32| format!("/\"\\\n{at}");
+    for at in 0..200 {
+        family.with(["GET", &path(at)]).inc_by(u64::from(at) + 1);
+    }
+    check();
+    for at in (0..200).step_by(3) {
+        family.remove(["GET", &path(at)]);
+    }
+    check();
+    for at in 1000..1100 {
+        family.with(["PUT", &path(at)]).inc();
+    }
+    check();
+}
