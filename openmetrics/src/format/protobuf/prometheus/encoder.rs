@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::check_label_names;
-use super::super::wire::{self, Frame};
+use super::super::wire::{self, Frame, Short};
 use super::schema::{self, metric_family};
 use crate::format::text::{Dialect, Heading, from_native, place_exemplars, repeated};
 use crate::format::{Escaping, native};
@@ -92,10 +92,8 @@ impl<'o> Encoder<'o> {
         if self.metric_type == MetricType::Counter {
             let exemplar = point.exemplars.last();
             self.metric(labels, nothing, point.timestamp, |out| {
-                if point.start.is_none() && exemplar.is_none() {
-                    wire::fixed_message(schema::metric::COUNTER, DOUBLE_FIELD, out);
-                    wire::double(schema::counter::VALUE, number, out);
-                    return;
+                if exemplar.is_none() {
+                    return put_counter(number, point.start, out);
                 }
                 wire::message(schema::metric::COUNTER, out, |out| {
                     wire::double(schema::counter::VALUE, number, out);
@@ -294,8 +292,23 @@ fn nothing(_: &mut Vec<u8>) {}
 /// Gauge and Untyped: a message of one double.
 #[inline]
 fn put_number(field: u32, number: f64, out: &mut Vec<u8>) {
-    wire::fixed_message(field, DOUBLE_FIELD, out);
-    wire::double(schema::gauge::VALUE, number, out);
+    let mut short = Short::default();
+    short.message(field, DOUBLE_FIELD);
+    short.double(schema::gauge::VALUE, number);
+    out.extend_from_slice(short.as_bytes());
+}
+
+/// A counter without exemplar.
+#[inline]
+fn put_counter(number: f64, start: Option<Timestamp>, out: &mut Vec<u8>) {
+    let mut short = Short::default();
+    let created = start.map_or(0, |start| 2 + wire::timestamp_len(start));
+    short.message(schema::metric::COUNTER, DOUBLE_FIELD + created);
+    short.double(schema::counter::VALUE, number);
+    if let Some(start) = start {
+        short.timestamp(schema::counter::CREATED, start);
+    }
+    out.extend_from_slice(short.as_bytes());
 }
 
 fn put_timestamp(field: u32, timestamp: Option<Timestamp>, out: &mut Vec<u8>) {

@@ -9,7 +9,9 @@ mod read;
 mod write;
 
 pub(crate) use read::{Fault, Message, zigzag};
-pub(crate) use write::{Frame, double, fixed_message, int, message, sint, string, timestamp, uint};
+pub(crate) use write::{
+    Frame, Short, double, fixed_message, int, message, sint, string, timestamp, timestamp_len, uint,
+};
 
 /// The kind of a value that is a varint.
 pub(crate) const VARINT: u32 = 0;

@@ -55,14 +55,84 @@ pub(crate) fn message(number: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec
 
 /// A `google.protobuf.Timestamp`: seconds and nanoseconds, zeros left out as everyone does for that message.
 pub(crate) fn timestamp(number: u32, timestamp: Timestamp, out: &mut Vec<u8>) {
-    message(number, out, |out| {
+    let mut short = Short::default();
+    short.timestamp(number, timestamp);
+    out.extend_from_slice(short.as_bytes());
+}
+
+/// A few fields put together on the stack and appended at once, which spares the output's checks of its room. What
+/// would not fit is left out, so it is for what always fits.
+pub(crate) struct Short {
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl Default for Short {
+    fn default() -> Self {
+        Self { bytes: [0; 64], len: 0 }
+    }
+}
+
+impl Short {
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.len) {
+            *slot = byte;
+            self.len += 1;
+        }
+    }
+
+    #[inline]
+    fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.push(number as u8);
+    }
+
+    /// The key of a field with a number up to 15, and the length of the message it has.
+    #[inline]
+    pub(crate) fn message(&mut self, number: u32, len: usize) {
+        self.push(key(number, BYTES) as u8);
+        self.varint(len as u64);
+    }
+
+    /// A double in a field with a number up to 15.
+    #[inline]
+    pub(crate) fn double(&mut self, number: u32, value: f64) {
+        self.push(key(number, FIXED64) as u8);
+        if let Some(slots) = self.bytes.get_mut(self.len..self.len + 8) {
+            slots.copy_from_slice(&value.to_le_bytes());
+            self.len += 8;
+        }
+    }
+
+    /// A timestamp in a field with a number up to 15.
+    #[inline]
+    pub(crate) fn timestamp(&mut self, number: u32, timestamp: Timestamp) {
+        self.message(number, timestamp_len(timestamp));
         if timestamp.seconds() != 0 {
-            int(1, timestamp.seconds(), out);
+            self.push(key(1, VARINT) as u8);
+            self.varint(timestamp.seconds() as u64);
         }
         if timestamp.subsec_nanos() != 0 {
-            uint(2, timestamp.subsec_nanos().into(), out);
+            self.push(key(2, VARINT) as u8);
+            self.varint(timestamp.subsec_nanos().into());
         }
-    });
+    }
+}
+
+/// How many bytes a timestamp takes, without its key and length: at most 17.
+#[inline]
+pub(crate) fn timestamp_len(timestamp: Timestamp) -> usize {
+    let field = |number: u64| if number == 0 { 0 } else { 1 + varint_len(number) };
+    field(timestamp.seconds() as u64) + field(timestamp.subsec_nanos().into())
 }
 
 /// The key and length of a message whose length is known before.
@@ -85,7 +155,7 @@ impl Frame {
     /// Leaves `room` bytes for a length, as many as it will probably need.
     #[inline]
     pub(crate) fn open(room: usize, out: &mut Vec<u8>) -> Self {
-        out.resize(out.len() + room, 0);
+        out.extend_from_slice([0; 10].get(..room).unwrap_or_default());
         Self { body: out.len(), room }
     }
 
@@ -123,7 +193,7 @@ impl Frame {
             self.fit(needed, out);
         }
         let mut number = len;
-        for slot in out.iter_mut().skip(self.body - self.room).take(needed) {
+        for slot in out.get_mut(self.body - needed..self.body).unwrap_or_default() {
             *slot = number as u8 | 0x80;
             number >>= 7;
         }
