@@ -237,9 +237,12 @@ pub fn decode(bytes: &[u8], format: Format) -> Result<crate::model::MetricSet, c
         Wire::OpenMetricsProtobuf => {
             protobuf::openmetrics::decode_with(bytes, format.escaping == Escaping::AllowUtf8)
         }
-        Wire::Text0 | Wire::Text1 => assemble::decode(bytes, text::Dialect::Prometheus),
-        Wire::OpenMetrics0 | Wire::OpenMetrics1 => assemble::decode(bytes, text::Dialect::OpenMetrics1),
-        Wire::OpenMetrics2 => assemble::decode(bytes, text::Dialect::OpenMetrics2),
+        Wire::Text0 | Wire::Text1 => assemble::decode(bytes, Dialect::Prometheus),
+        Wire::OpenMetrics0 | Wire::OpenMetrics1 if format.escaping == Escaping::AllowUtf8 => {
+            assemble::Checker::new(bytes, Dialect::OpenMetrics1).with_quoted_names().decode()
+        }
+        Wire::OpenMetrics0 | Wire::OpenMetrics1 => assemble::decode(bytes, Dialect::OpenMetrics1),
+        Wire::OpenMetrics2 => assemble::decode(bytes, Dialect::OpenMetrics2),
     }
 }
 

@@ -559,6 +559,7 @@ pub struct Entries<'a> {
     end: End,
     sample: Sample<'a>,
     reference: bool,
+    quoted_names: bool,
 }
 
 /// How far the end of the input has been told.
@@ -587,6 +588,7 @@ impl<'a> Entries<'a> {
             end: End::Ahead,
             sample: Sample::default(),
             reference: false,
+            quoted_names: dialect != Dialect::OpenMetrics1,
         }
     }
 
@@ -594,6 +596,14 @@ impl<'a> Entries<'a> {
     /// give the same as [`Entries::new`] on every input.
     pub fn reference(input: &'a [u8], dialect: Dialect) -> Self {
         Self { reference: true, ..Self::new(input, dialect) }
+    }
+
+    /// Takes names in quotes also where the grammar of the dialect has none: OpenMetrics 1.0 that was asked for with
+    /// `escaping=allow-utf-8`, as Prometheus does it.
+    #[must_use]
+    pub fn with_quoted_names(mut self) -> Self {
+        self.quoted_names = true;
+        self
     }
 
     /// The dialect it reads.
@@ -674,7 +684,7 @@ impl<'a> Entries<'a> {
         self.line = LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, start + line.len()) };
         self.sample.text = self.text;
         self.sample.base = self.base;
-        let parsed = grammar::line(self.dialect, line, self.line, &mut self.sample);
+        let parsed = grammar::line(self.dialect, self.quoted_names, line, self.line, &mut self.sample);
         if matches!(parsed, Ok(Line::Eof)) {
             self.end = End::Marked;
         }

@@ -39,11 +39,12 @@ pub(super) enum Line<'a> {
 /// Parses one line, which has no line feed in it.
 pub(super) fn line<'a>(
     dialect: Dialect,
+    quoted_names: bool,
     text: &'a str,
     place: LineSpan,
     out: &mut Sample<'a>,
 ) -> Result<Line<'a>, Fault> {
-    let cx = Cx { dialect, ids: ids(dialect), text, base: place.span.start };
+    let cx = Cx { dialect, quoted_names, ids: ids(dialect), text, base: place.span.start };
     let parsed = match dialect {
         Dialect::Prometheus => cx.prometheus_line(out),
         _ => cx.openmetrics_line(out),
@@ -261,6 +262,8 @@ fn is_blank(c: char) -> bool {
 
 struct Cx<'a> {
     dialect: Dialect,
+    /// Whether names may stand in quotes.
+    quoted_names: bool,
     ids: &'static Ids,
     text: &'a str,
     base: usize,
@@ -368,7 +371,7 @@ impl<'a> Cx<'a> {
 
     /// `metricname / metricname-utf8`
     fn descriptor_name(&self, i: &'a str) -> Parsed<'a, Written<'a>> {
-        if i.starts_with('"') && self.dialect != Dialect::OpenMetrics1 {
+        if i.starts_with('"') && self.quoted_names {
             let (i, part) = self.quoted_name(i)?;
             return Ok((i, self.written(part)));
         }
@@ -538,7 +541,7 @@ impl<'a> Cx<'a> {
 
     /// `metricname-and-labels`
     fn series(&self, i: &'a str, out: &mut Sample<'a>) -> Parsed<'a, ()> {
-        if i.starts_with('{') && self.dialect != Dialect::OpenMetrics1 {
+        if i.starts_with('{') && self.quoted_names {
             return self.name_and_labels_in_braces(i, out);
         }
         if i.starts_with('"') && self.dialect == Dialect::OpenMetrics2 {
@@ -619,7 +622,7 @@ impl<'a> Cx<'a> {
 
     /// `label`
     fn label(&self, i: &'a str, braces: Braces) -> Parsed<'a, LabelParts> {
-        let (rest, name) = if i.starts_with('"') && self.dialect != Dialect::OpenMetrics1 {
+        let (rest, name) = if i.starts_with('"') && self.quoted_names {
             let (rest, part) = self.quoted_name(i)?;
             let after = self.blanks(rest);
             if matches!(after.chars().next(), Some(',' | '}')) && braces != Braces::Exemplar {

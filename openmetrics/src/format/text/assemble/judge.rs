@@ -158,6 +158,10 @@ impl<'a> Judge<'a> {
         self.dialect == Dialect::Prometheus
     }
 
+    pub(super) fn allow_quoted_names(&mut self) {
+        self.seen.allow_quoted_names();
+    }
+
     /// The family with this number, as it is at the end.
     pub(super) fn family(&self, id: u32) -> Option<&Record> {
         self.families.get(id)

@@ -68,16 +68,7 @@ pub fn check(input: &[u8], dialect: Dialect) -> Findings {
 /// assert_eq!(findings.iter().map(|f| f.rule).collect::<Vec<_>>(), ["OM1-SYN-12"]);
 /// ```
 pub fn read(input: &[u8], dialect: Dialect) -> (MetricSet, Findings) {
-    let mut checker = Checker::new(input, dialect);
-    let mut builder = Builder::default();
-    while let Some(step) = checker.step() {
-        if let Ok((line, placing)) = step {
-            checker.build(&mut builder, &line, &placing);
-        }
-    }
-    checker.judge.finish();
-    let set = builder.finish(&checker.judge, dialect);
-    (set, checker.judge.findings)
+    Checker::new(input, dialect).read()
 }
 
 /// The families of an exposition, if nothing is wrong with it that strict reading minds.
@@ -86,23 +77,7 @@ pub fn read(input: &[u8], dialect: Dialect) -> (MetricSet, Findings) {
 ///
 /// The first such thing, with its rule and position.
 pub fn decode(input: &[u8], dialect: Dialect) -> Result<MetricSet, Error> {
-    let mut checker = Checker::with_findings(input, dialect, Findings::keeping(1));
-    let mut builder = Builder::default();
-    while let Some(step) = checker.step() {
-        if checker.judge.findings.is_fatal() {
-            break;
-        }
-        if let Ok((line, placing)) = step {
-            checker.build(&mut builder, &line, &placing);
-        }
-    }
-    if !checker.judge.findings.is_fatal() {
-        checker.judge.finish();
-    }
-    match checker.judge.findings.first_fatal() {
-        Some(finding) => Err(finding.clone().into()),
-        None => Ok(builder.finish(&checker.judge, dialect)),
-    }
+    Checker::with_findings(input, dialect, Findings::keeping(1)).decode()
 }
 
 /// Finds what is wrong, and lends each line on the way to whoever wants to look further.
@@ -126,6 +101,14 @@ impl<'a> Checker<'a> {
     /// A checker that adds to these findings; they say how many of a rule are kept.
     pub fn with_findings(input: &'a [u8], dialect: Dialect, findings: Findings) -> Self {
         Self { entries: Entries::new(input, dialect), judge: Judge::new(input, dialect, findings) }
+    }
+
+    /// Takes names in quotes whatever the dialect, see [`Entries::with_quoted_names`].
+    #[must_use]
+    pub fn with_quoted_names(mut self) -> Self {
+        self.entries = self.entries.with_quoted_names();
+        self.judge.allow_quoted_names();
+        self
     }
 
     /// Reads and checks the next line. A fault is among the findings already.
@@ -158,6 +141,39 @@ impl<'a> Checker<'a> {
                 Err(fault)
             }
         })
+    }
+
+    /// The families, and all findings; see [`read`].
+    pub fn read(mut self) -> (MetricSet, Findings) {
+        let mut builder = Builder::default();
+        while let Some(step) = self.step() {
+            if let Ok((line, placing)) = step {
+                self.build(&mut builder, &line, &placing);
+            }
+        }
+        self.judge.finish();
+        let set = builder.finish(&self.judge, self.entries.dialect());
+        (set, self.judge.findings)
+    }
+
+    /// The families, or the first thing that strict reading minds; see [`decode`].
+    pub fn decode(mut self) -> Result<MetricSet, Error> {
+        let mut builder = Builder::default();
+        while let Some(step) = self.step() {
+            if self.judge.findings.is_fatal() {
+                break;
+            }
+            if let Ok((line, placing)) = step {
+                self.build(&mut builder, &line, &placing);
+            }
+        }
+        if !self.judge.findings.is_fatal() {
+            self.judge.finish();
+        }
+        match self.judge.findings.first_fatal() {
+            Some(finding) => Err(finding.clone().into()),
+            None => Ok(builder.finish(&self.judge, self.entries.dialect())),
+        }
     }
 
     fn build(&self, builder: &mut Builder, line: &Line<'a>, placing: &Placing) {
@@ -252,6 +268,10 @@ mod tests {
     quickcheck! {
         fn written_and_read_again_openmetrics_1(set: ValidSet) -> bool {
             is_stable(&sayable(set, Format::OPENMETRICS_1_0), Format::OPENMETRICS_1_0)
+        }
+        fn written_and_read_again_openmetrics_1_quoted(set: ValidSet) -> bool {
+            let format = Format::OPENMETRICS_1_0.with_escaping(crate::format::Escaping::AllowUtf8);
+            is_stable(&sayable(set, Format::OPENMETRICS_1_0), format)
         }
         fn written_and_read_again_openmetrics_2(set: ValidSet) -> bool {
             is_stable(&sayable(set, Format::OPENMETRICS_2_0), Format::OPENMETRICS_2_0)

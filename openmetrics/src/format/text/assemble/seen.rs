@@ -69,6 +69,7 @@ pub(super) struct Of<'n> {
 pub(super) struct Seen<'a> {
     input: &'a [u8],
     dialect: Dialect,
+    quoted_names: bool,
     hasher: RandomState,
     table: HashTable<Noted>,
     mode: Mode,
@@ -91,6 +92,7 @@ impl<'a> Seen<'a> {
         Self {
             input,
             dialect,
+            quoted_names: false,
             hasher: RandomState::default(),
             table: HashTable::new(),
             mode: Mode::Sorted,
@@ -103,6 +105,17 @@ impl<'a> Seen<'a> {
             saved_by_hash: HashTable::new(),
             current_saved: None,
         }
+    }
+
+    /// Takes names in quotes whatever the dialect.
+    pub(super) fn allow_quoted_names(&mut self) {
+        self.quoted_names = true;
+    }
+
+    /// A reader of some lines again.
+    fn entries<'l>(&self, lines: &'l [u8]) -> Entries<'l> {
+        let entries = Entries::new(lines, self.dialect);
+        if self.quoted_names { entries.with_quoted_names() } else { entries }
     }
 
     /// Another family begins, or one that had been left, whose label sets are in the table.
@@ -256,7 +269,7 @@ impl<'a> Seen<'a> {
     /// Notes the metrics of lines that are known to have each one once.
     fn note_stretch(&mut self, of: Of<'_>, stretch: ByteSpan) {
         let Some(lines) = self.input.get(stretch.start..stretch.end) else { return };
-        let mut entries = Entries::new(lines, self.dialect);
+        let mut entries = self.entries(lines);
         let mut last = None;
         while let Some(entry) = entries.next_entry() {
             let Ok(Entry::Sample(sample)) = entry else { continue };
@@ -361,7 +374,7 @@ impl<'a> Seen<'a> {
     fn is_same(&self, offset: usize, sample: &Sample<'_>, special: Option<usize>, of: Of<'_>) -> bool {
         let Some(rest) = self.input.get(offset..) else { return false };
         let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-        let mut entries = Entries::new(rest.get(..length).unwrap_or_default(), self.dialect);
+        let mut entries = self.entries(rest.get(..length).unwrap_or_default());
         let Some(Ok(Entry::Sample(other))) = entries.next_entry() else { return false };
         let name = other.name().unescape();
         let ours =
@@ -382,7 +395,7 @@ impl<'a> Seen<'a> {
         let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         let rest = self.input.get(offset..).unwrap_or_default();
         let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let mut entries = Entries::new(rest.get(..length).unwrap_or_default(), self.dialect);
+        let mut entries = self.entries(rest.get(..length).unwrap_or_default());
         let series = match entries.next_entry() {
             Some(Ok(Entry::Sample(sample))) => sample.series_span(),
             _ => ByteSpan::new(0, length),
