@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with, sockopt,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+    sockopt,
 };
 
 use crate::host::Error;
 
-/// A connection to the kernel, opened when it is first used and kept.
+/// A connection to the kernel, to routing netlink unless something else is said, opened when it is first used and kept.
 #[derive(Debug, Default)]
 pub struct Route {
+    /// `None`: routing netlink, the protocol of number 0.
+    protocol: Option<Protocol>,
     socket: Option<OwnedFd>,
     buffer: Vec<u8>,
     sequence: u32,
@@ -35,6 +38,11 @@ const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
 
 impl Route {
+    /// A connection that tells of sockets instead of interfaces.
+    pub fn of_sockets() -> Self {
+        Self { protocol: Some(netlink::SOCK_DIAG), ..Self::default() }
+    }
+
     /// Asks for all objects of a kind and hands each one's message (type and payload) to `each`. `request` is what
     /// follows the header.
     pub fn dump(&mut self, kind: u16, request: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), Error> {
@@ -48,7 +56,7 @@ impl Route {
     fn try_dump(&mut self, kind: u16, request: &[u8], each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Errno> {
         let socket = match self.socket.take() {
             Some(socket) => socket,
-            None => open()?,
+            None => open(self.protocol)?,
         };
         let socket = self.socket.insert(socket);
         self.sequence = self.sequence.wrapping_add(1);
@@ -78,9 +86,8 @@ impl Route {
     }
 }
 
-fn open() -> Result<OwnedFd, Errno> {
-    let routing = None; // NETLINK_ROUTE is the protocol of number 0
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, routing)?;
+fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(PATIENCE))?;
     Ok(socket)
 }
