@@ -334,7 +334,14 @@ mod tests {
 
     #[test]
     fn no_time_means_late() {
-        let outcomes = Supervisor::new().run(&[Task::new("a", || Ok(()))], Instant::now());
+        let (release, hold) = channel::<()>();
+        let hold = Mutex::new(hold);
+        let task = Task::new("a", move || {
+            let _ = hold.lock().unwrap().recv(); // until the test lets go, however quick the thread is
+            Ok(())
+        });
+        let outcomes = Supervisor::new().run(&[task], Instant::now());
         assert_eq!(states(&outcomes), [State::Late]);
+        drop(release);
     }
 }
