@@ -334,6 +334,9 @@ fn secrets_are_in_no_error() {
     }
 }
 
+/// Fields that came after the oldest promtool that is still around, that of Debian 12.
+const NEWER_FIELDS: &[&str] = &["cert", "key", "client_ca", "client_allowed_sans", "rate_limit"];
+
 #[test]
 fn promtool_comes_to_the_same_verdict() {
     let Some(promtool) = xtask::peers::find("promtool") else { return };
@@ -399,6 +402,12 @@ fn promtool_comes_to_the_same_verdict() {
         let ours = check_web_config(&file);
         let theirs = Command::new(&promtool).args(["check", "web-config"]).arg(&file).output().unwrap();
         let said = String::from_utf8_lossy(&theirs.stderr);
+        // A promtool that is older than a field of a good file has no verdict on it.
+        let unknown = |field: &&&str| said.contains(&format!("field {field} not found"));
+        if let (Ok(()), Some(field)) = (&ours, NEWER_FIELDS.iter().find(unknown)) {
+            xtask::peers::say_skipped(&format!("this promtool does not know {field} yet"));
+            continue;
+        }
         assert_eq!(ours.is_ok(), theirs.status.success(), "{text:?}\nours: {ours:?}\ntheirs: {said}");
     }
 }
