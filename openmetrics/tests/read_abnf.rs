@@ -35,12 +35,11 @@ impl Grammar {
     fn new(text: &str) -> Self {
         let mut rules: HashMap<String, Node> = HashMap::new();
         for line in CORE.lines().chain(text.lines()) {
-            let (name, more, body) = match line.split_once(" =/ ") {
-                Some((name, body)) => (name, true, body),
-                None => {
-                    let (name, body) = line.split_once(" = ").unwrap();
-                    (name, false, body)
-                }
+            let (name, more, body) = if let Some((name, body)) = line.split_once(" =/ ") {
+                (name, true, body)
+            } else {
+                let (name, body) = line.split_once(" = ").unwrap();
+                (name, false, body)
             };
             let mut reader = Reader { text: body.chars().collect(), at: 0 };
             let node = reader.any();
