@@ -563,3 +563,136 @@ impl Collector for Metrics {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use openmetrics::format::{Format, encode};
+
+    fn module(metrics: &str) -> Module {
+        let text = format!("modules: {{m: {{walk: [1.3.6], metrics: [{metrics}]}}}}\n");
+        Config::parse(&text).unwrap().modules.remove("m").unwrap()
+    }
+
+    fn column(oid: &str, rows: &[(&[u32], Value<'_>)]) -> Arc<Column> {
+        let mut column = Column::new(oid.parse().unwrap());
+        for (index, value) in rows {
+            column.push(index, *value);
+        }
+        Arc::new(column)
+    }
+
+    /// The samples of a module, without comments.
+    fn samples(module: &Module, columns: &[Arc<Column>]) -> (String, DroppedRows) {
+        let mut metrics = Metrics::default();
+        metrics.add(module, columns, true);
+        let mut page = Vec::new();
+        encode(&metrics, Format::TEXT_0_0_4, &mut page);
+        let page = String::from_utf8(page).unwrap();
+        let lines: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        (lines.join("\n"), metrics.dropped)
+    }
+
+    #[test]
+    fn an_interface_with_its_name() {
+        let module = module(
+            "{name: octets, oid: 1.3.6.10, type: counter, indexes: [{labelname: ifIndex, type: gauge}], \
+             lookups: [{labels: [ifIndex], labelname: ifDescr, oid: 1.3.6.2, type: DisplayString}]}",
+        );
+        let columns = [
+            column("1.3.6.2", &[(&[1], Value::Octets(b"lo")), (&[2], Value::Octets(b"eth0"))]),
+            column(
+                "1.3.6.10",
+                &[(&[1], Value::Unsigned(5)), (&[2], Value::Counter64((1 << 53) + 7)), (&[3], Value::Null)],
+            ),
+        ];
+        let (text, dropped) = samples(&module, &columns);
+        assert_eq!(
+            text,
+            "octets{ifIndex=\"1\",ifDescr=\"lo\"} 5\noctets{ifIndex=\"2\",ifDescr=\"eth0\"} 7\noctets{ifIndex=\"3\"} 0"
+        );
+        assert!(dropped.is_empty());
+    }
+
+    #[test]
+    fn one_bad_row_costs_that_row() {
+        let module =
+            module("{name: n, oid: 1.3.6.1, type: gauge, indexes: [{labelname: i, type: DisplayString}]}");
+        let rows: [(&[u32], Value<'_>); 3] = [
+            (&[1, 97], Value::Integer(1)),
+            (&[1, 98], Value::Malformed(2)),
+            (&[20_000_000], Value::Integer(3)),
+        ];
+        let (text, dropped) = samples(&module, &[column("1.3.6.1", &rows)]);
+        assert_eq!(text, "n{i=\"a\"} 1");
+        assert_eq!(dropped, DroppedRows::from([(Dropped::Malformed, 1), (Dropped::Index, 1)]));
+    }
+
+    #[test]
+    fn every_kind_of_metric() {
+        for (metric, value, expected) in [
+            ("type: gauge, scale: 0.1, offset: 1", Value::Integer(5), "n 1.5"),
+            ("type: DisplayString", Value::Octets(b"x\ny"), "n{n=\"x\\ny\"} 1"),
+            ("type: PhysAddress48", Value::Octets(&[1, 2, 3, 4, 5, 255]), "n{n=\"01:02:03:04:05:FF\"} 1"),
+            ("type: EnumAsInfo, enum_values: {1: up}", Value::Integer(1), "n_info{n=\"up\"} 1"),
+            ("type: EnumAsInfo", Value::Integer(9), "n_info{n=\"9\"} 1"),
+            (
+                "type: EnumAsStateSet, enum_values: {1: up, 2: down}",
+                Value::Integer(2),
+                "n{n=\"down\"} 1\nn{n=\"up\"} 0",
+            ),
+            (
+                "type: Bits, enum_values: {0: a, 9: b}",
+                Value::Octets(&[0x80, 0x00]),
+                "n{n=\"a\"} 1\nn{n=\"b\"} 0",
+            ),
+            ("type: Bits, enum_values: {0: a}", Value::Integer(1), ""),
+            ("type: DateAndTime", Value::Octets(&[7, 232, 2, 29, 13, 30, 15, 0]), "n 1709213415"),
+            ("type: DateAndTime", Value::Octets(&[7]), ""),
+            (
+                "type: DisplayString, regex_extracts: {Temp: [{regex: 'temp=(.*)C'}, {regex: '.*', value: '-1'}]}",
+                Value::Octets(b"temp=41.5C"),
+                "nTemp 41.5",
+            ),
+        ] {
+            let module = module(&format!("{{name: n, oid: 1.3.6.1, {metric}}}"));
+            let (text, _) = samples(&module, &[column("1.3.6.1", &[(&[0], value)])]);
+            assert_eq!(text, expected, "{metric}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_needed_is_asked_for() {
+        let text = "modules: {m: {walk: [1.3.6.1, 1.3.6.2.5], get: [1.3.6.1.1.7, 1.3.6.9.0], metrics: [\
+            {name: a, oid: 1.3.6.1.1, type: gauge, indexes: [{labelname: i, type: gauge}], \
+             lookups: [{labels: [i], labelname: l, oid: 1.3.6.7, type: gauge}]}, \
+            {name: b, oid: 1.3.6.1.1.2, type: gauge}, {name: c, oid: 1.3.6.2, type: gauge}, \
+            {name: d, oid: 1.3.6.1.4, type: InetAddress}]}}\n";
+        let module = Config::parse(text).unwrap().modules.remove("m").unwrap();
+        let found: Vec<String> =
+            targets(&module, &module.walk, &module.get).iter().map(|target| target.oid.to_string()).collect();
+        assert_eq!(found, ["1.3.6.1.1", "1.3.6.1.3", "1.3.6.1.4", "1.3.6.2.5", "1.3.6.9.0"]);
+    }
+
+    #[test]
+    fn filters_let_rows_through_that_all_of_them_do() {
+        let text = "modules: {m: {walk: [1.3.6.1, 1.3.6.2], get: [1.3.6.1.9], metrics: [], filters: [\
+            {oid: 1.3.6.5, targets: [1.3.6.1], values: ['^up']}, {oid: 1.3.6.6, targets: [1.3.6.1], values: ['1']}]}}\n";
+        let module = Config::parse(text).unwrap().modules.remove("m").unwrap();
+        let names = column(
+            "1.3.6.5",
+            &[(&[1], Value::Octets(b"uplink")), (&[2], Value::Octets(b"up2")), (&[3], Value::Octets(b"x"))],
+        );
+        let states = column(
+            "1.3.6.6",
+            &[(&[1], Value::Integer(2)), (&[2], Value::Integer(1)), (&[3], Value::Integer(1))],
+        );
+        let [first, second] = &module.filters[..] else { panic!("two filters") };
+        let let_through = [(first, allowed(first, &names)), (second, allowed(second, &states))];
+        assert_eq!(let_through[0].1, [1, 2]);
+        let (walk, get) = filtered(&module, &let_through);
+        assert_eq!(walk, ["1.3.6.2".parse().unwrap()]);
+        assert_eq!(get, ["1.3.6.1.2".parse().unwrap()]);
+    }
+}
