@@ -5,9 +5,10 @@
 use std::hint::black_box;
 
 use openmetrics::Error;
+use openmetrics::format::entries::{Dialect, Entries, Entry};
 use openmetrics::format::protobuf::{Family, Place, Visitor, openmetrics as om_protobuf, prometheus};
-use openmetrics::format::{Format, encode};
-use openmetrics::model::{Labels, MetricSet, Point, Value};
+use openmetrics::format::{Format, decode, encode};
+use openmetrics::model::{Labels, MetricSet, Number, Point, Value};
 use openmetrics_benches::{Table, allocated, corpora, limits, nanoseconds};
 
 fn main() {
@@ -18,6 +19,7 @@ fn main() {
         ("exemplars", corpora::exemplars()),
         ("native histograms", corpora::native()),
     ] {
+        text(name, &set);
         protobuf(name, &set);
     }
 }
@@ -43,6 +45,40 @@ impl Visitor for Sum {
         };
         Ok(())
     }
+}
+
+fn text(name: &str, set: &MetricSet) {
+    let mut bytes = Vec::new();
+    encode(set, Format::OPENMETRICS_1_0, &mut bytes);
+    let mut table = Table::new(format!("{name}, OpenMetrics 1.0 text, {} kB", bytes.len() / 1000), "ns/kB");
+    row(&mut table, "ours, line by line, borrowed, every byte validated", bytes.len(), || {
+        let mut entries = Entries::new(&bytes, Dialect::OpenMetrics1);
+        let (mut samples, mut total) = (0_u64, 0.0);
+        while let Some(entry) = entries.next_entry() {
+            if let Ok(Entry::Sample(sample)) = entry {
+                samples += 1;
+                total += sample.number().map_or(0.0, Number::as_f64);
+            }
+        }
+        (samples, total)
+    });
+    row(&mut table, "ours, a whole MetricSet, all rules", bytes.len(), || {
+        decode(&bytes, Format::OPENMETRICS_1_0)
+    });
+    #[cfg(feature = "peers")]
+    {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // It takes seconds for large pages, so the time is that of one run.
+        let start = std::time::Instant::now();
+        let (read, allocations) =
+            allocated(|| openmetrics_parser::openmetrics::parse_openmetrics(&text).is_ok());
+        let time = start.elapsed().as_secs_f64() * 1e9 / bytes.len() as f64;
+        let remark = format!("{:.3} GB/s, {} allocations, accepts it: {read}", 1.0 / time, allocations.calls);
+        table.row_with("openmetrics-parser, once", time * 1000.0, remark);
+    }
+    machine(&mut table, &bytes);
+    row(&mut table, "limit: checking that it is UTF-8", bytes.len(), || limits::check_utf8(&bytes));
+    println!("{table}");
 }
 
 fn protobuf(name: &str, set: &MetricSet) {
