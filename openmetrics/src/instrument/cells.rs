@@ -25,6 +25,8 @@ const CELLS: usize = 16;
 
 /// The cells of one thread, in chunks that never move: 2048, 4096, 8192, ... cells.
 struct Arena {
+    /// From 1; [`SHARED`] has 0.
+    number: u32,
     chunks: [OnceLock<Box<[Line]>>; CHUNKS],
 }
 
@@ -32,8 +34,8 @@ const CHUNKS: usize = 12;
 const FIRST_CHUNK: u32 = 2048;
 
 impl Arena {
-    const fn new() -> Self {
-        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+    const fn new(number: u32) -> Self {
+        Self { number, chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
     #[inline]
@@ -51,7 +53,7 @@ impl Arena {
 }
 
 /// Where threads count that are about to end, or when there are more cells or threads than arenas have room for.
-static SHARED: Arena = Arena::new();
+static SHARED: Arena = Arena::new(0);
 
 struct Arenas {
     all: Vec<&'static Arena>,
@@ -75,6 +77,8 @@ thread_local! {
     /// The first chunk of the thread's arena, empty while it has none. No destructor, and nothing to follow: reaching one
     /// of the first cells is a few instructions.
     static FIRST_OF_MINE: Cell<&'static [Line]> = const { Cell::new(&[]) };
+    /// The number of the thread's arena, 0 while it has none.
+    static NUMBER: Cell<u32> = const { Cell::new(0) };
     /// Gives it back when the thread ends.
     static GUARD: Guard = const { Guard };
 }
@@ -85,6 +89,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(arena) = MINE.take() {
             FIRST_OF_MINE.set(&[]);
+            NUMBER.set(0);
             arenas().idle.push(arena);
         }
     }
@@ -101,15 +106,26 @@ fn take_arena() -> Option<&'static Arena> {
     }
     let mut arenas = arenas();
     let arena = arenas.idle.pop().unwrap_or_else(|| {
-        let arena: &'static Arena = Box::leak(Box::new(Arena::new()));
+        let arena: &'static Arena = Box::leak(Box::new(Arena::new(arenas.all.len() as u32 + 1)));
         arenas.all.push(arena);
         arena
     });
     MINE.set(Some(arena));
+    NUMBER.set(arena.number);
     if arena.make_cell(CellId(0)).is_some() {
         FIRST_OF_MINE.set(arena.chunks.first().and_then(OnceLock::get).map_or(&[], |lines| lines));
     }
     Some(arena)
+}
+
+/// The number of the thread, from 1: no two threads have the same at one time, and numbers are used again, so they
+/// stay small. 0 while the thread ends: several may be there then.
+#[inline]
+pub(crate) fn thread_number() -> u32 {
+    match NUMBER.get() {
+        0 => take_arena().map_or(0, |arena| arena.number),
+        number => number,
+    }
 }
 
 /// Which cell, in every arena.

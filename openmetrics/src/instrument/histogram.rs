@@ -2,24 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::number::Bits as _;
-use super::options::refused;
+use super::distribution::{Distribution, Reading, Shape};
+use super::options::{Native, refused};
 use super::slot::Slot;
 use super::timer::Timer;
 use super::{Cell, Metric, Options, handle};
 use crate::error::Error;
 use crate::model::{
-    ClassicBucket, FamilyEmitter, HistogramValue, Labels, MetricType, Number, Point, Timestamp, Value,
+    FamilyEmitter, HistogramValue, Labels, MetricType, NativeBucketsRef, Number, Point, Timestamp, Value,
 };
 
 /// How events are distributed: latencies, sizes
 /// ([histogram](https://prometheus.io/docs/specs/om/open_metrics_spec/#histogram)).
 ///
+/// It has [`Native`] buckets, which need no choosing, and classic ones beside them, for formats and servers that know no
+/// other: those given with [`Options::buckets`](super::Options::buckets), or else ones for latencies in seconds.
+///
 /// ```
-/// use openmetrics::model::Unit;
 /// use openmetrics::registry::Registry;
 ///
 /// let registry = Registry::new();
@@ -61,24 +62,15 @@ impl fmt::Debug for Histogram {
 }
 
 /// What a [`Histogram`] counts in.
-pub struct HistogramCell {
-    bounds: Arc<[f64]>,
-    /// One more than there are bounds.
-    buckets: Box<[AtomicU64]>,
-    sum: AtomicU64,
-}
+pub struct HistogramCell(Distribution);
 
 impl HistogramCell {
     /// Counts one event of this size.
+    ///
+    /// NaN counts, and makes the sum NaN for good, but is in no native bucket (NH-22); infinities are in the last ones.
     #[inline]
     pub fn observe(&self, value: f64) {
-        let bucket = self.bounds.partition_point(|&bound| bound < value);
-        value.add_to(&self.sum);
-        // NaN is not above any bound, but it is in no bucket except the last.
-        let bucket = if value.is_nan() { self.bounds.len() } else { bucket };
-        if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0.observe(value);
     }
 
     /// Counts one event of this many seconds.
@@ -89,29 +81,30 @@ impl HistogramCell {
 
     /// How many events there were.
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+        self.0.count_and_sum().0
     }
 
     /// Their sum.
     pub fn sum(&self) -> f64 {
-        f64::from_word(self.sum.load(Ordering::Relaxed))
+        self.0.count_and_sum().1
     }
 }
 
 /// What a histogram said at one moment.
 #[derive(Default)]
-pub struct HistogramReading {
-    count: u64,
-    sum: f64,
-    classic: Vec<ClassicBucket>,
-}
+pub struct HistogramReading(Reading);
+
+/// What all histograms of a family have in common.
+#[derive(Clone)]
+pub struct HistogramShape(Arc<Shape>);
 
 impl Cell for HistogramCell {
-    type Shape = Arc<[f64]>;
+    type Shape = HistogramShape;
     type Reading = HistogramReading;
 
     fn shape(options: &Options) -> Result<Self::Shape, Error> {
-        let bounds = options.buckets.clone().unwrap_or_else(|| DEFAULT_BUCKETS.to_vec());
+        // Classic buckets beside native ones are for formats and servers that know no native ones.
+        let bounds = options.buckets.as_deref().unwrap_or(&DEFAULT_BUCKETS);
         for pair in bounds.windows(2) {
             if let [a, b] = pair {
                 if a >= b {
@@ -123,49 +116,53 @@ impl Cell for HistogramCell {
             }
         }
         match bounds.iter().find(|bound| !bound.is_finite()) {
-            Some(bound) if bound.is_nan() => Err(refused("OM1-HIS-01", "a bucket bound is NaN")),
+            Some(bound) if bound.is_nan() => return Err(refused("OM1-HIS-01", "a bucket bound is NaN")),
             Some(bound) => {
-                Err(refused("OM1-HIS-01", format!("a bucket bound is {bound}; +Inf is there anyway")))
+                return Err(refused(
+                    "OM1-HIS-01",
+                    format!("a bucket bound is {bound}; +Inf is there anyway"),
+                ));
             }
-            None => Ok(bounds.into()),
+            None => {}
         }
+        let native = options.native.clone().or_else(|| (!options.without_native).then(Native::default));
+        Ok(HistogramShape(Arc::new(Shape::new(options, Some(bounds), native.as_ref())?)))
     }
 
-    fn new(bounds: &Self::Shape) -> Self {
-        Self {
-            bounds: Arc::clone(bounds),
-            buckets: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
-            sum: AtomicU64::new(0),
-        }
+    fn new(shape: &Self::Shape) -> Self {
+        Self(Distribution::new(&shape.0))
     }
 
     fn clear(&self) {
-        for bucket in &self.buckets {
-            bucket.store(0, Ordering::Relaxed);
-        }
-        self.sum.store(0, Ordering::Relaxed);
+        self.0.reset(None);
     }
 
     fn read(&self, into: &mut HistogramReading) {
-        into.sum = self.sum();
-        into.classic.clear();
-        into.count = 0;
-        for (i, bucket) in self.buckets.iter().enumerate() {
-            into.count += bucket.load(Ordering::Relaxed);
-            if let Some(&upper_bound) = self.bounds.get(i) {
-                into.classic.push(ClassicBucket { upper_bound, count: into.count.into() });
-            }
-        }
+        self.0.read(&mut into.0);
+        into.0.lay_out();
     }
 
     fn emit(
-        reading: &HistogramReading,
+        HistogramReading(reading): &HistogramReading,
         start: Option<Timestamp>,
         labels: &Labels<'_>,
         out: &mut FamilyEmitter<'_>,
     ) {
-        let histogram = HistogramValue::new(reading.count, Some(Number::Float(reading.sum)))
-            .with_classic(&reading.classic);
+        let mut histogram = HistogramValue::new(reading.count, Some(Number::Float(reading.sum)));
+        if reading.has_classic {
+            histogram = histogram.with_classic(&reading.classic);
+        }
+        if reading.has_native {
+            histogram = histogram.with_native(NativeBucketsRef {
+                schema: reading.layout.schema(),
+                zero_threshold: reading.layout.threshold,
+                zero_count: reading.zero.into(),
+                positive: reading.positive.borrow(),
+                negative: reading.negative.borrow(),
+                custom_bounds: &[],
+            });
+        }
+        let start = reading.start.or(start);
         out.point(*labels, Point::from(Value::Histogram(&histogram)).started(start));
     }
 }

@@ -5,6 +5,7 @@
 //! | what only rises: requests, bytes sent | [`Counter`] |
 //! | what goes up and down: queue length, temperature | [`Gauge`], or a [callback](crate::registry::Definition::gauge_callback) that reads it at a scrape |
 //! | how events are distributed: latencies, sizes | [`Histogram`] |
+//! | only their count and sum | [`Summary`] |
 //! | facts about the program: version, commit | [`Info`] |
 //! | which of a few states something is in | [`StateSet`] |
 //! | any of these by label | [`Family`] |
@@ -15,9 +16,11 @@
 // A lookup is a few calls deep and takes 20 ns; without this, half as much again goes into passing results through memory.
 #![allow(clippy::inline_always)]
 
+mod bounds;
 mod callback;
 mod cells;
 mod counter;
+mod distribution;
 mod family;
 mod gauge;
 mod histogram;
@@ -25,8 +28,10 @@ mod info;
 mod labels;
 mod number;
 mod options;
+mod part;
 mod slot;
 mod stateset;
+mod summary;
 mod table;
 mod timer;
 
@@ -38,8 +43,9 @@ pub use histogram::{Histogram, HistogramCell, exponential_buckets, linear_bucket
 pub use info::Info;
 pub use labels::{LabelEnum, LabelSet, LabelValue, LabelWriter};
 pub use number::{CounterNumber, GaugeNumber};
-pub use options::Options;
+pub use options::{Native, Options};
 pub use stateset::{StateSet, StateSetCell};
+pub use summary::{Summary, SummaryCell};
 pub use timer::Timer;
 
 use crate::error::Error;

@@ -11,6 +11,8 @@ use crate::model::{LabelName, Text};
 pub struct Options {
     pub(crate) labels: Vec<Text>,
     pub(crate) buckets: Option<Vec<f64>>,
+    pub(crate) native: Option<Native>,
+    pub(crate) without_native: bool,
     pub(crate) thread_owned: Option<bool>,
     /// What `thread_owned` comes to: set by whoever knows what it is for.
     pub(crate) is_hot: bool,
@@ -33,6 +35,14 @@ impl Options {
     #[must_use]
     pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.buckets = Some(bounds.into());
+        self
+    }
+
+    /// How a histogram's native buckets are made; `None` for none.
+    #[must_use]
+    pub fn native(mut self, native: impl Into<Option<Native>>) -> Self {
+        self.native = native.into();
+        self.without_native = self.native.is_none();
         self
     }
 
@@ -65,10 +75,90 @@ impl Options {
 
     /// For instruments without buckets.
     pub(crate) fn no_buckets(&self) -> Result<(), Error> {
-        match self.buckets {
-            Some(_) => Err(refused("OM1-HIS-01", "buckets are given for a metric that is no histogram")),
-            None => Ok(()),
+        match (&self.buckets, &self.native, self.without_native) {
+            (None, None, false) => Ok(()),
+            _ => Err(refused("OM1-HIS-01", "buckets are given for a metric that is no histogram")),
         }
+    }
+}
+
+/// How native buckets are made, and what happens when they become too many
+/// ([NH-26, NH-27](https://prometheus.io/docs/specs/native_histograms/)).
+///
+/// More than [`max_buckets`](Native::max_buckets) are brought down in steps, one for each value that makes a bucket too
+/// many: a reset, if the last one is [`min_reset`](Native::min_reset) ago; else a wider zero bucket, as far as
+/// [`max_zero_threshold`](Native::max_zero_threshold) goes; else half the resolution. The latter two are undone by a
+/// reset when its time has come, after a scrape. Only a reset forgets, and the start timestamp says so.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Native {
+    /// How much wider each bucket is than the one before, at most. 1.1, the default, gives schema 3: an error of quantiles
+    /// of at most 4.4 %, where eight buckets cover a factor of two.
+    pub factor: f64,
+    /// Values up to this far from zero are in the zero bucket. The default, 2^-128, is a bound of every schema and below
+    /// anything that is measured.
+    pub zero_threshold: f64,
+    /// How far the zero bucket may be widened; the default, 0, is not at all, since what is small may matter.
+    pub max_zero_threshold: f64,
+    /// How many buckets there may be, 160 by default, which covers a factor of a million at the default resolution;
+    /// `None` for as many as memory is set aside for, some thousands.
+    pub max_buckets: Option<u32>,
+    /// How long after the last reset there may be another one; `None`, the default, is never: only the resolution
+    /// gives way.
+    pub min_reset: Option<std::time::Duration>,
+}
+
+impl Default for Native {
+    fn default() -> Self {
+        Self {
+            factor: 1.1,
+            zero_threshold: 2.938_735_877_055_719e-39, // 2^-128
+            max_zero_threshold: 0.0,
+            max_buckets: Some(160),
+            min_reset: None,
+        }
+    }
+}
+
+impl Native {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With this [`factor`](Native::factor), above 1.
+    #[must_use]
+    pub fn with_factor(mut self, factor: f64) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// With this [`zero_threshold`](Native::zero_threshold).
+    #[must_use]
+    pub fn with_zero_threshold(mut self, threshold: f64) -> Self {
+        self.zero_threshold = threshold;
+        self
+    }
+
+    /// With this [`max_zero_threshold`](Native::max_zero_threshold).
+    #[must_use]
+    pub fn with_max_zero_threshold(mut self, threshold: f64) -> Self {
+        self.max_zero_threshold = threshold;
+        self
+    }
+
+    /// With this limit, see [`max_buckets`](Native::max_buckets).
+    #[must_use]
+    pub fn with_max_buckets(mut self, max: impl Into<Option<u32>>) -> Self {
+        self.max_buckets = max.into();
+        self
+    }
+
+    /// With resets this far apart at least, see [`min_reset`](Native::min_reset).
+    #[must_use]
+    pub fn with_min_reset(mut self, min: impl Into<Option<std::time::Duration>>) -> Self {
+        self.min_reset = min.into();
+        self
     }
 }
 

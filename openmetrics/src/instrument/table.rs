@@ -135,15 +135,15 @@ fn put(slots: &[AtomicU64], new: u64) {
 
 /// A growing array whose elements never move, so that readers need no lock: segments, each a quarter of the
 /// power of two it lies in, so that at most a fifth is unused.
-pub(crate) struct Segments<T>([OnceLock<T>; SEGMENTS]);
+pub(crate) struct Segments<T, const N: usize = SEGMENTS>([OnceLock<T>; N]);
 
 /// The first segments have this many elements.
 const FIRST: usize = 4;
 const SEGMENTS: usize = 4 * 24; // 2^28 elements
 
-impl<T> Segments<T> {
+impl<T, const N: usize> Segments<T, N> {
     pub(crate) const fn new() -> Self {
-        Self([const { OnceLock::new() }; SEGMENTS])
+        Self([const { OnceLock::new() }; N])
     }
 
     /// The segment of an element and where in it the element is.
@@ -155,6 +155,11 @@ impl<T> Segments<T> {
         let group = (shifted.ilog2() - 4) as usize;
         let within = group + 2; // bits of the place in the segment
         (group * 4 + ((shifted >> within) & 3), shifted & ((1 << within) - 1))
+    }
+
+    /// The segments that were made.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(OnceLock::get)
     }
 
     /// How many elements segment `segment` has.

@@ -43,3 +43,4 @@ pub(crate) use label::{
     Part, Rendered, escape, render, render_protobuf, render_protobuf_label, render_protobuf_renamed, varint,
     varint_len,
 };
+pub(crate) use native::{finest_index, merged_bucket};

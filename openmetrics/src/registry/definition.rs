@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Registry, refused};
 use crate::error::Error;
-use crate::instrument::{Callback, Info, Instrument, Options};
+use crate::instrument::{Callback, Info, Instrument, Native, Options};
 use crate::model::{
     Collected, Collector, Descriptor, Emitter, LabelName, LabelSet, Labels, MetricName, MetricType, Naming,
     Number, Text, Unit, Value, reserved_label, unit_is_suffix,
@@ -59,6 +59,12 @@ impl<'r> Definition<'r> {
     /// The upper bounds of a histogram's classic buckets, rising, without `+Inf`.
     pub fn buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
         self.options = self.options.buckets(bounds);
+        self
+    }
+
+    /// How a histogram's native buckets are made; `None` for none.
+    pub fn native(mut self, native: impl Into<Option<Native>>) -> Self {
+        self.options = self.options.native(native);
         self
     }
 
