@@ -70,12 +70,78 @@ pub(crate) enum Wire {
 
 impl Format {
     /// Prometheus text 0.0.4, what everything understands; the fallback of every negotiation.
+    ///
+    /// ```text
+    /// # HELP requests_total Requests served.
+    /// # TYPE requests_total counter
+    /// requests_total{code="200"} 17
+    /// ```
+    ///
+    /// Not in it, and what is written instead:
+    ///
+    /// * infos and statesets: gauges of 1 and 0, the state in a label called like the family;
+    /// * gauge histograms: a histogram of the buckets, and gauges `_gcount` and `_gsum` after it;
+    /// * unknown: `untyped`; units, exemplars, integers told from floats: nothing;
+    /// * native histograms: classic buckets with powers of two as bounds, see below;
+    /// * timestamps finer than milliseconds: rounded down; start timestamps: only as an [option](Options).
+    ///
+    /// When not to use it: where a scraper can have [OpenMetrics](Format::OPENMETRICS_1_0) or
+    /// [protobuf](Format::PROMETHEUS_PROTOBUF), which say all of that. Negotiation finds out.
+    ///
+    /// # Native histograms in formats without them
+    ///
+    /// Classic buckets of the histogram's own are written if it has them. Otherwise native buckets are merged, exactly, until
+    /// each bound is twice the one before (or 4, 16, 256, 65,536 times, while there are more than 32 on one side of zero).
+    /// All bounds between the lowest and highest in use appear. The zero bucket ends at its threshold; infinite and NaN
+    /// observations are in `+Inf` only; an observation of exactly a negative bucket's upper bound counts one bucket higher.
     pub const TEXT_0_0_4: Self = Self::of(Wire::Text0, Escaping::Underscores);
-    /// Prometheus text 1.0.0: as 0.0.4, with UTF-8 names in quotes.
+    /// Prometheus text 1.0.0: as [0.0.4](Format::TEXT_0_0_4), with UTF-8 names in quotes.
+    ///
+    /// ```text
+    /// # TYPE "http.requests_total" counter
+    /// {"http.requests_total","service.name"="a"} 17
+    /// ```
+    ///
+    /// When not to use it: for scrapers older than Prometheus 3, which cannot read the quotes.
     pub const TEXT_1_0_0: Self = Self::of(Wire::Text1, Escaping::AllowUtf8);
     /// OpenMetrics 1.0 text.
+    ///
+    /// ```text
+    /// # TYPE requests counter
+    /// # HELP requests Requests served.
+    /// requests_total{code="200"} 17 # {trace_id="4bf92f35"} 1 1520879607.789
+    /// # EOF
+    /// ```
+    ///
+    /// Not in it, and what is written instead:
+    ///
+    /// * native histograms: classic buckets, by the rule of [0.0.4](Format::TEXT_0_0_4);
+    /// * counters and infos whose name is [verbatim](crate::model::Naming::Verbatim) and lacks `_total` or `_info`: unknowns
+    ///   and gauges;
+    /// * a unit that the name does not end in (OM1-FAM-11), an exemplar of more than 128 characters (OM1-EX-03), all but the
+    ///   last exemplar of a counter or bucket, a sum beside bounds below zero (OM1-HIS-10): left out;
+    /// * counters that are NaN or negative, sums that are (OM1-HIS-09), histogram counts that are no integers, histograms of
+    ///   unknown type: refused, by the rule's id in the [`Report`].
+    ///
+    /// With [`Escaping::AllowUtf8`] names are quoted as in text 1.0.0, which Prometheus 3 asks for though the
+    /// specification of 1.0 does not know it.
+    ///
+    /// When not to use it: for readers that know 0.0.4 only, and for native histograms.
     pub const OPENMETRICS_1_0: Self = Self::of(Wire::OpenMetrics1, Escaping::Underscores);
     /// OpenMetrics 2.0-rc0 text. Still a draft, so negotiation gives it only to who asks for the version.
+    ///
+    /// ```text
+    /// # TYPE latency_seconds histogram
+    /// # UNIT latency_seconds seconds
+    /// latency_seconds {count:17,sum:3.5,bucket:[0.1:8,1.0:17,+Inf:17]} st@1520430000.123
+    /// # EOF
+    /// ```
+    ///
+    /// It says all of the model, with these exceptions: exemplars without timestamp are left out (OM2-EX-01); histograms and
+    /// summaries without sum or count (OM2-HIS-02, OM2-SUM-01) and counters that are NaN or negative are refused; native
+    /// buckets of custom bounds are written as the classic ones that they are (NH-24).
+    ///
+    /// When not to use it: in production, until scrapers ask for it.
     pub const OPENMETRICS_2_0: Self = Self::of(Wire::OpenMetrics2, Escaping::AllowUtf8);
     /// Prometheus protobuf: delimited `MetricFamily` messages, with native histograms.
     pub const PROMETHEUS_PROTOBUF: Self = Self::of(Wire::PrometheusProtobuf, Escaping::AllowUtf8);

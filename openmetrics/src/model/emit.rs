@@ -411,7 +411,13 @@ struct Ledger {
 
 impl Ledger {
     fn begin_family(&mut self, scope: &LabelSet) {
-        self.seen.clear();
+        // Clearing takes as long as the table is large. After a large family a new one is cheaper, or each of a thousand
+        // small families behind it would pay again.
+        if self.seen.capacity() > 8 * self.seen.len().max(128) {
+            self.seen = HashTable::new();
+        } else {
+            self.seen.clear();
+        }
         self.sets.clear();
         self.last = None;
         self.scope_text.clear();
