@@ -418,7 +418,7 @@ impl<'a> Cx<'a> {
         };
         let rest = self.blanks(rest);
         if !rest.is_empty() {
-            let more = rest.trim_matches(is_blank);
+            let more = rest.trim_matches([' ', '\t', '\r']);
             let rule =
                 if more.is_empty() { self.rule_at(rest, self.ids.metadata) } else { self.ids.metadata };
             return fail(rest, rule, "the end of the line");
