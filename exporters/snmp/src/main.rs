@@ -131,7 +131,7 @@ async fn answer(bridge: Arc<Bridge>, call: Call) -> openmetrics::http::Response 
     };
     let large = found.rows() > LARGE;
     let scrape = call.scrape;
-    let make = move || render(&bridge.page(&found), scrape.format, scrape.coding).0.into_response();
+    let make = move || render(&bridge.page(&found), scrape.rendering, scrape.coding).0.into_response();
     if large {
         let made = tokio::task::spawn_blocking(make).await;
         made.unwrap_or_else(|_| Unavailable::failed("the page could not be made").into_response())

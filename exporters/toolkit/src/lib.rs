@@ -28,10 +28,12 @@ mod guarded;
 mod landing;
 mod listen;
 mod log;
+mod protobuf_text;
 mod query;
 mod site;
 mod supervise;
 mod systemd;
+mod views;
 mod web;
 
 pub use args::{Level, Log, LogFormat, Web};

@@ -11,10 +11,12 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 use openmetrics::http::gate::Gate;
-use openmetrics::http::{Gatherer, Parameters, Plan, Request, Response, Scrape, Service, Source, reply};
+use openmetrics::http::{
+    Gatherer, Parameters, Plan, Rendering, Request, Response, Scrape, Service, Source, reply,
+};
 
 use crate::landing::{CollectorState, Landing, Link};
-use crate::query;
+use crate::{query, views};
 
 /// A path with metrics.
 ///
@@ -133,12 +135,27 @@ impl Service for Site {
         let head = &request.head;
         let path = head.uri.path();
         if let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.path == path) {
-            let scrape = match Plan::new(&head.method, &head.headers, self.gate.limits()) {
+            let mut scrape = match Plan::new(&head.method, &head.headers, self.gate.limits()) {
                 Plan::Scrape(scrape) => scrape,
                 Plan::Answer(response) => return response,
             };
-            let parameters = query::parse(head.uri.query().unwrap_or_default());
-            return endpoint.gatherer.answer(&scrape, parameters).await;
+            let mut parameters = query::parse(head.uri.query().unwrap_or_default());
+            let asked = parameters.iter().find(|(name, _)| name == "format").map(|(_, value)| value.clone());
+            if let Some(name) = asked {
+                let Some(rendering) = views::by_name(&name) else {
+                    return reply::text(
+                        StatusCode::BAD_REQUEST,
+                        &format!("there is no such format; there are {}", views::names()),
+                    );
+                };
+                scrape.rendering = rendering;
+                parameters.retain(|(name, _)| name != "format");
+            }
+            let mut response = endpoint.gatherer.answer(&scrape, parameters).await;
+            if scrape.rendering == Rendering::View(views::HTML) && response.status() == StatusCode::OK {
+                for_people(&mut response, &views::policy());
+            }
+            return response;
         }
         if let Some(route) = self.routes.iter().find(|route| route.path == path) {
             if head.method == Method::OPTIONS {
@@ -180,6 +197,12 @@ impl Site {
             })
             .collect();
         let mut links: Vec<Link<'_>> = paths.iter().map(|(path, about)| Link { path, about }).collect();
+        let shown =
+            self.endpoints.first().map(|main| format!("{}?format=html", main.path)).unwrap_or_default();
+        links.push(Link {
+            path: &shown,
+            about: "the same to look through; other formats: text, openmetrics, protobuf-text, json",
+        });
         links.push(Link { path: "/-/healthy", about: "answers while the process lives" });
         links.push(Link { path: "/-/ready", about: "answers 503 once it is told to stop" });
         let collectors = self.states.as_ref().map(|states| states()).unwrap_or_default();
@@ -196,20 +219,25 @@ impl Site {
     }
 }
 
-/// A page for people: no scripts, nothing from elsewhere, in no frame.
+/// A page for people without scripts.
 pub(crate) fn html(page: &str) -> Response {
     let mut response = Response::new(Bytes::copy_from_slice(page.as_bytes()));
-    for (name, value) in [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "deny"),
-        (REFERRER_POLICY, "no-referrer"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    for_people(&mut response, "default-src 'none'; style-src 'unsafe-inline'");
     response
+}
+
+/// The headers of a page for people: nothing from elsewhere, in no frame.
+fn for_people(response: &mut Response, policy: &str) {
+    let policy = format!("{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).ok()),
+        (X_CONTENT_TYPE_OPTIONS, Some(HeaderValue::from_static("nosniff"))),
+        (X_FRAME_OPTIONS, Some(HeaderValue::from_static("deny"))),
+        (REFERRER_POLICY, Some(HeaderValue::from_static("no-referrer"))),
+    ] {
+        if let Some(value) = value {
+            response.headers_mut().insert(name, value);
+        }
+    }
 }

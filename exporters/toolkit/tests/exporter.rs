@@ -98,6 +98,16 @@ fn pages_for_people_and_for_supervisors() {
         assert_eq!(get(address, "/-/ready").0, 200);
         assert!(get(address, "/probe?target=b").2.contains("name=\"target\",value=\"b\""));
         assert!(!get(address, "/probe?target=b").2.contains("build_info"), "a target's page is the target's");
+        let (status, head, page) = get(address, "/metrics?format=html&collect[]=cpu");
+        assert_eq!(status, 200);
+        assert!(head.contains("content-type: text/html") && head.contains("script-src 'sha256-"), "{head}");
+        assert!(page.contains("<code>demo_seen</code>") && page.contains("cpu"));
+        assert!(get(address, "/metrics?format=json").2.starts_with('{'));
+        assert!(get(address, "/metrics?format=openmetrics").2.ends_with("# EOF\n"));
+        assert!(get(address, "/metrics?format=protobuf-text").2.contains("type: GAUGE\n"));
+        let (status, _, text) = get(address, "/metrics?format=xml");
+        assert_eq!(status, 400);
+        assert!(text.contains("text, openmetrics, protobuf-text, json, html"), "{text}");
         for path in ["/debug/pprof/", "/debug", "/metric", "/-/reload", "/-/quit"] {
             assert_eq!(get(address, path).0, 404, "{path}");
         }

@@ -13,9 +13,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Response;
 use super::reply::{overloaded, text};
-use super::scrape::{Compressors, Page, Scrape};
+use super::scrape::{Compressors, Page, Rendering, Scrape};
 use crate::format::negotiate::Coding;
-use crate::format::{self, Format};
 use crate::model::{Collector, Report};
 
 /// What a scrape wants to be gathered, apart from the format.
@@ -109,7 +108,6 @@ pub struct Gatherer(Arc<Inner>);
 
 struct Inner {
     source: Box<dyn Source>,
-    on_report: Box<dyn Fn(&Report) + Send + Sync>,
     turns: Arc<Semaphore>,
     running: Mutex<HashMap<Parameters, Arc<Gathering>>>,
     compressors: Compressors,
@@ -125,8 +123,8 @@ struct Gathering {
 
 #[derive(Default)]
 struct Pages {
-    wanted: Vec<(Format, Coding)>,
-    done: Vec<((Format, Coding), Rendered)>,
+    wanted: Vec<(Rendering, Coding)>,
+    done: Vec<((Rendering, Coding), Rendered)>,
     /// An end without pages: the same answer for all.
     failed: Option<Unavailable>,
     closed: bool,
@@ -142,7 +140,6 @@ impl Gatherer {
     pub fn with_turns(source: impl Source, turns: usize) -> Self {
         Self(Arc::new(Inner {
             source: Box::new(source),
-            on_report: Box::new(log_report),
             turns: Arc::new(Semaphore::new(turns.max(1))),
             running: Mutex::default(),
             compressors: Compressors::default(),
@@ -162,7 +159,7 @@ impl Gatherer {
     /// The same, as a page.
     pub async fn page(&self, scrape: &Scrape, parameters: Parameters) -> Rendered {
         let deadline = Instant::now() + scrape.time;
-        let key = (scrape.format, scrape.coding);
+        let key = (scrape.rendering, scrape.coding);
         let gathering = self.join(key, parameters, deadline)?;
         let mut finished = gathering.finished.subscribe();
         loop {
@@ -186,7 +183,7 @@ impl Gatherer {
     /// The gathering that a scrape gets its page from.
     fn join(
         &self,
-        key: (Format, Coding),
+        key: (Rendering, Coding),
         parameters: Parameters,
         deadline: Instant,
     ) -> Result<Arc<Gathering>, Unavailable> {
@@ -248,27 +245,26 @@ impl Gatherer {
 
     fn gather(&self, ask: &Ask, gathering: &Gathering) -> Result<(), Unavailable> {
         let gathered = self.0.source.gather(ask)?;
-        let mut bodies: Vec<(Format, Bytes)> = Vec::new();
+        let mut bodies: Vec<(Rendering, Bytes)> = Vec::new();
         loop {
-            let Some((format, coding)) = self.next_wanted(ask, gathering) else { return Ok(()) };
-            let body = if let Some((_, body)) = bodies.iter().find(|(f, _)| *f == format) {
+            let Some((rendering, coding)) = self.next_wanted(ask, gathering) else { return Ok(()) };
+            let body = if let Some((_, body)) = bodies.iter().find(|(r, _)| *r == rendering) {
                 body.clone()
             } else {
-                let mut out = Vec::new();
-                let report = format::encode(&*gathered, format, &mut out);
-                (self.0.on_report)(&report);
-                let body = Bytes::from(out);
-                bodies.push((format, body.clone()));
+                let (body, report) = rendering.render(&*gathered);
+                log_report(&report);
+                let body = Bytes::from(body);
+                bodies.push((rendering, body.clone()));
                 body
             };
-            let page = Page::with_compressors(&self.0.compressors, &ask.parameters, format, body, coding);
-            lock(&gathering.pages).done.push(((format, coding), Ok(page)));
+            let page = Page::with_compressors(&self.0.compressors, &ask.parameters, rendering, body, coding);
+            lock(&gathering.pages).done.push(((rendering, coding), Ok(page)));
             gathering.finished.send_modify(|n| *n += 1);
         }
     }
 
     /// A page that is wanted and not made yet. When there is none the gathering is closed: nobody joins it any more.
-    fn next_wanted(&self, ask: &Ask, gathering: &Gathering) -> Option<(Format, Coding)> {
+    fn next_wanted(&self, ask: &Ask, gathering: &Gathering) -> Option<(Rendering, Coding)> {
         let mut running = lock(&self.0.running);
         let mut pages = lock(&gathering.pages);
         let next = pages.wanted.iter().find(|key| !pages.done.iter().any(|(k, _)| k == *key)).copied();

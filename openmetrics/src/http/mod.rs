@@ -43,7 +43,7 @@ pub use civil::CivilTime;
 pub use gather::{Ask, Gatherer, Parameters, Source, Unavailable};
 pub use handler::Handler;
 pub use limits::Limits;
-pub use scrape::{Page, Plan, Scrape, render, respond};
+pub use scrape::{Page, Plan, Rendering, Scrape, View, render, respond};
 pub use server::{Accept, Serving, into_tokio, listen, serve, serve_collector, serve_with};
 
 /// A request as services see it: without a body, and with the address of who made it.

@@ -1,5 +1,6 @@
 //! A scrape without input or output: what a request asks for, and the page that answers it.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,11 +15,58 @@ use crate::format::negotiate::{Coding, negotiate, negotiate_coding};
 use crate::format::{self, Format};
 use crate::model::{Collector, Report};
 
+/// What a page is made into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rendering {
+    /// A format of expositions.
+    Format(Format),
+    /// Something else, such as a page for people.
+    View(View),
+}
+
+impl Rendering {
+    fn content_type(self) -> Cow<'static, str> {
+        match self {
+            Self::Format(format) => format.content_type().into(),
+            Self::View(view) => view.content_type.into(),
+        }
+    }
+
+    pub(super) fn render(self, collector: &dyn Collector) -> (Vec<u8>, Report) {
+        match self {
+            Self::Format(format) => {
+                let mut out = Vec::new();
+                let report = format::encode(collector, format, &mut out);
+                (out, report)
+            }
+            Self::View(view) => (view.render)(collector),
+        }
+    }
+}
+
+/// A way to show metrics that is no format of expositions. Two of the same name are the same.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Its name.
+    pub name: &'static str,
+    /// What `Content-Type` says of it.
+    pub content_type: &'static str,
+    /// Makes the body, and says what did not get into it.
+    pub render: fn(&dyn Collector) -> (Vec<u8>, Report),
+}
+
+impl PartialEq for View {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for View {}
+
 /// What a scrape asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scrape {
-    /// The format, by `Accept`.
-    pub format: Format,
+    /// What the page is made into: a format, by `Accept`, unless a server offers other ways to ask.
+    pub rendering: Rendering,
     /// The coding of the body, by `Accept-Encoding`.
     pub coding: Coding,
     /// How long it may take.
@@ -53,7 +101,7 @@ impl Scrape {
         let timeout =
             headers.get("x-prometheus-scrape-timeout-seconds").and_then(|value| value.to_str().ok());
         Self {
-            format: negotiate(accept.as_deref()),
+            rendering: Rendering::Format(negotiate(accept.as_deref())),
             coding: negotiate_coding(accept_encoding.as_deref()),
             time: limits.scrape_time(timeout),
         }
@@ -69,8 +117,8 @@ fn joined(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {
 /// A page in one format and coding. Clones share the bytes.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The format of the bytes.
-    pub format: Format,
+    /// What the bytes are.
+    pub rendering: Rendering,
     /// How they are coded.
     pub coding: Coding,
     /// The body.
@@ -82,14 +130,14 @@ const SMALLEST_GZIP: usize = 1 << 10;
 
 impl Page {
     /// The page in `coding`; a small one stays as it is.
-    pub fn new(format: Format, body: Bytes, coding: Coding) -> Self {
+    pub fn new(rendering: Rendering, body: Bytes, coding: Coding) -> Self {
         match coding {
             Coding::Gzip if body.len() >= SMALLEST_GZIP => {
                 let mut zipped = Vec::with_capacity(body.len() / 8);
                 gzip::compress_once(&body, &mut zipped);
-                Self { format, coding, body: zipped.into() }
+                Self { rendering, coding, body: zipped.into() }
             }
-            _ => Self { format, coding: Coding::Identity, body },
+            _ => Self { rendering, coding: Coding::Identity, body },
         }
     }
 
@@ -97,15 +145,15 @@ impl Page {
     pub(super) fn with_compressors(
         compressors: &Compressors,
         parameters: &Parameters,
-        format: Format,
+        rendering: Rendering,
         body: Bytes,
         coding: Coding,
     ) -> Self {
         match coding {
             Coding::Gzip if body.len() >= SMALLEST_GZIP => {
-                Self { format, coding, body: compressors.compress(parameters, format, &body) }
+                Self { rendering, coding, body: compressors.compress(parameters, rendering, &body) }
             }
-            _ => Self { format, coding: Coding::Identity, body },
+            _ => Self { rendering, coding: Coding::Identity, body },
         }
     }
 
@@ -113,7 +161,7 @@ impl Page {
     pub fn into_response(self) -> Response {
         let mut response = Response::new(self.body);
         let headers = response.headers_mut();
-        let content_type = HeaderValue::from_str(self.format.content_type().as_ref());
+        let content_type = HeaderValue::from_str(&self.rendering.content_type());
         headers.insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("text/plain")));
         if self.coding == Coding::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -133,7 +181,7 @@ pub(super) struct Compressors(Mutex<Vec<Known>>);
 
 struct Known {
     parameters: Parameters,
-    format: Format,
+    rendering: Rendering,
     /// `None` while it is at work.
     compressor: Option<Compressor>,
 }
@@ -142,12 +190,12 @@ struct Known {
 const MOST_KNOWN: usize = 6;
 
 impl Compressors {
-    fn compress(&self, parameters: &Parameters, format: Format, body: &[u8]) -> Bytes {
+    fn compress(&self, parameters: &Parameters, rendering: Rendering, body: &[u8]) -> Bytes {
         let mut zipped = Vec::with_capacity(body.len() / 8);
-        match self.take(parameters, format) {
+        match self.take(parameters, rendering) {
             Some(mut compressor) => {
                 compressor.compress(body, &mut zipped);
-                self.give_back(parameters, format, compressor);
+                self.give_back(parameters, rendering, compressor);
             }
             None => gzip::compress_once(body, &mut zipped),
         }
@@ -155,15 +203,15 @@ impl Compressors {
     }
 
     /// The page's compressor, if it is known and not at work. The page is the latest one then.
-    fn take(&self, parameters: &Parameters, format: Format) -> Option<Compressor> {
+    fn take(&self, parameters: &Parameters, rendering: Rendering) -> Option<Compressor> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = known.iter().position(|k| k.format == format && k.parameters == *parameters);
+        let at = known.iter().position(|k| k.rendering == rendering && k.parameters == *parameters);
         let Some(at) = at else {
             if known.len() >= MOST_KNOWN {
                 known.remove(0);
             }
             let compressor = Some(Compressor::new());
-            known.push(Known { parameters: parameters.clone(), format, compressor });
+            known.push(Known { parameters: parameters.clone(), rendering, compressor });
             return None;
         };
         let mut latest = known.remove(at);
@@ -172,19 +220,18 @@ impl Compressors {
         compressor
     }
 
-    fn give_back(&self, parameters: &Parameters, format: Format, compressor: Compressor) {
+    fn give_back(&self, parameters: &Parameters, rendering: Rendering, compressor: Compressor) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(k) = known.iter_mut().find(|k| k.format == format && k.parameters == *parameters) {
+        if let Some(k) = known.iter_mut().find(|k| k.rendering == rendering && k.parameters == *parameters) {
             k.compressor = Some(compressor);
         }
     }
 }
 
 /// Makes the page of `collector`, and says what did not get on it.
-pub fn render(collector: &dyn Collector, format: Format, coding: Coding) -> (Page, Report) {
-    let mut out = Vec::new();
-    let report = format::encode(collector, format, &mut out);
-    (Page::new(format, out.into(), coding), report)
+pub fn render(collector: &dyn Collector, rendering: Rendering, coding: Coding) -> (Page, Report) {
+    let (body, report) = rendering.render(collector);
+    (Page::new(rendering, body.into(), coding), report)
 }
 
 /// Answers a request to the metrics endpoint on this thread, without any of a server's guards.
@@ -203,7 +250,7 @@ pub fn render(collector: &dyn Collector, format: Format, coding: Coding) -> (Pag
 /// ```
 pub fn respond(method: &Method, headers: &HeaderMap, collector: &dyn Collector) -> Response {
     match Plan::new(method, headers, &Limits::default()) {
-        Plan::Scrape(scrape) => render(collector, scrape.format, scrape.coding).0.into_response(),
+        Plan::Scrape(scrape) => render(collector, scrape.rendering, scrape.coding).0.into_response(),
         Plan::Answer(response) => response,
     }
 }
@@ -228,7 +275,7 @@ mod tests {
         let compressors = Compressors::default();
         let mut sizes = Vec::new();
         for scrape in 0..3 {
-            for format in [Format::TEXT_0_0_4, Format::OPENMETRICS_1_0] {
+            for format in [Format::TEXT_0_0_4, Format::OPENMETRICS_1_0].map(Rendering::Format) {
                 let body = page(scrape);
                 let zipped =
                     Page::with_compressors(&compressors, &Vec::new(), format, body.clone(), Coding::Gzip);
@@ -246,7 +293,7 @@ mod tests {
         let compressors = Compressors::default();
         for target in 0..20 {
             let parameters = vec![("target".to_owned(), target.to_string())];
-            let _ = compressors.compress(&parameters, Format::TEXT_0_0_4, &page(1));
+            let _ = compressors.compress(&parameters, Rendering::Format(Format::TEXT_0_0_4), &page(1));
         }
         let known = compressors.0.lock().unwrap();
         assert_eq!(known.len(), MOST_KNOWN);
