@@ -41,4 +41,4 @@ pub use exporter::{Exporter, Running, StartError};
 pub use landing::{CollectorState, Condition};
 pub use site::{Call, Endpoint, Route};
 pub use supervise::{Outcome, State, Supervisor, Task};
-pub use web::{Secret, check_web_config};
+pub use web::{Secret, check_web_config, check_web_config_text};

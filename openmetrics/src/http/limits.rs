@@ -25,7 +25,7 @@ pub struct Limits {
     pub write: Duration,
     /// How many connections are open at once; fewer where the limit on open files asks for it.
     pub connections: usize,
-    /// How many file descriptors are left to the rest of the process.
+    /// How many file descriptors are left to the process beside the half that is its collectors'.
     pub spare_files: usize,
     /// Bytes of a request line: 414 beyond.
     pub request_line: usize,
@@ -54,8 +54,10 @@ impl Limits {
     pub const WRITE: Duration = Duration::from_secs(60);
     /// Far above what a set of scrapers needs, at a few KiB each.
     pub const CONNECTIONS: usize = 256;
-    /// What collectors have open at a time, the listeners and the standard streams.
-    pub const SPARE_FILES: usize = 32;
+    /// The standard streams, listeners, the event loop, clients that are turned away, and some for a moment.
+    pub const SPARE_FILES: usize = 24;
+    /// However few files there are, so many scrapers are let in.
+    pub const CONNECTIONS_MIN: usize = 4;
     /// The usual limit of web servers.
     pub const REQUEST_LINE: usize = 8 << 10;
     /// Four times the largest head that a browser with cookies sends.
@@ -88,8 +90,13 @@ impl Limits {
 
     /// How many connections fit under the process's limit on open files.
     pub(crate) fn connections_that_fit(&self) -> usize {
-        let files = open_files_limit().unwrap_or(usize::MAX);
-        self.connections.min(files.saturating_sub(self.spare_files)).max(1)
+        self.connections_beside(open_files_limit().unwrap_or(usize::MAX))
+    }
+
+    /// How many connections fit when `files` may be open: half of them are the collectors', which keep theirs.
+    fn connections_beside(&self, files: usize) -> usize {
+        let fit = (files / 2).saturating_sub(self.spare_files).max(Self::CONNECTIONS_MIN);
+        self.connections.min(fit).max(1)
     }
 }
 
@@ -127,6 +134,15 @@ fn open_files_limit() -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_files_leave_room_for_collectors() {
+        for (files, connections) in [(64, 8), (40, 4), (256, 104), (1024, 256), (usize::MAX, 256)] {
+            assert_eq!(Limits::default().connections_beside(files), connections, "{files}");
+        }
+        let one = Limits { connections: 1, ..Limits::default() };
+        assert_eq!(one.connections_beside(64), 1);
+    }
 
     #[test]
     fn the_scrapers_timeout_is_clamped_and_leaves_time_for_the_way_back() {

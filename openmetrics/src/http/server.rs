@@ -75,7 +75,7 @@ pub fn into_tokio(listener: TcpListener) -> io::Result<tokio::net::TcpListener> 
 }
 
 /// How many clients at a time are told that there is no room; the rest is just closed.
-const TURNED_AWAY: usize = 8;
+const TURNED_AWAY: usize = 4;
 /// The wait after a failed accept, doubled up to the second figure: when files have run out, trying at once would
 /// only burn the processor.
 const RETRY: Duration = Duration::from_millis(10);

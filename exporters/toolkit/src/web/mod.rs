@@ -41,6 +41,18 @@ pub fn check_web_config(path: &Path) -> Result<(), String> {
     Loaded::read(path, &RandomState::new()).map(|_| ())
 }
 
+/// Checks the text of a web configuration by itself: fields, headers and users, not the files that it names.
+///
+/// ```
+/// let error = openmetrics_exporter_toolkit::check_web_config_text("rate_limits:\n  burst: 1\n").unwrap_err();
+/// assert!(error.starts_with("1:1: ") && error.contains("rate_limit"));
+/// ```
+pub fn check_web_config_text(text: &str) -> Result<(), String> {
+    let config = Config::parse(text)?;
+    config.headers()?;
+    Auth::new(&config.basic_auth_users).map(|_| ())
+}
+
 impl Loaded {
     fn read(path: &Path, hasher: &RandomState) -> Result<Self, String> {
         // Errors of the text itself begin with line and column.
