@@ -132,8 +132,28 @@ fn command() -> Command {
             command = add(command, flag, "Settings of collectors");
         }
     }
+    for name in ABSENT {
+        let off = format!("no-collector.{name}");
+        command = command.arg(Arg::new(off.clone()).long(off).action(ArgAction::SetTrue).hide(true));
+    }
     command
 }
+
+/// Collectors of node_exporter that this exporter does not have. Start lines that turn them off keep working; one that
+/// turns them on is an error, since it asks for what would be missing from the page.
+const ABSENT: [&str; 11] = [
+    "drm",
+    "ethtool",
+    "logind",
+    "network_route",
+    "ntp",
+    "nvmesubsystem",
+    "perf",
+    "runit",
+    "supervisord",
+    "systemd",
+    "wifi",
+];
 
 fn add(command: Command, flag: &Flag, heading: &'static str) -> Command {
     let arg = Arg::new(flag.name)
@@ -217,6 +237,15 @@ mod tests {
         assert!(by_default.contains(&"cpu"));
         assert!(!parse(&["--no-collector.cpu"]).unwrap().enabled.contains(&"cpu"));
         assert_eq!(parse(&["--collector.disable-defaults", "--collector.cpu"]).unwrap().enabled, ["cpu"]);
+    }
+
+    #[test]
+    fn collectors_that_are_not_here_may_be_turned_off() {
+        for name in ABSENT {
+            assert!(collectors::ALL.iter().all(|spec| spec.name != name), "{name} is here");
+            assert!(parse(&[&format!("--no-collector.{name}")]).is_ok());
+            assert!(parse(&[&format!("--collector.{name}")]).err().unwrap().contains("unexpected argument"));
+        }
     }
 
     #[test]
