@@ -1,4 +1,4 @@
-//! `JUnit` XML: a file is a suite, a finding that fails a failed case.
+//! JUnit XML: a file is a suite, a finding that fails a failed case.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

@@ -24,7 +24,7 @@ pub(crate) enum Output {
     Jsonl,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// `JUnit` XML, for test reports.
+    /// JUnit XML, for test reports.
     Junit,
     /// Commands of GitHub Actions, which show as annotations.
     Github,
