@@ -380,7 +380,8 @@ quickcheck! {
 
 #[test]
 fn nothing_is_lost_while_series_come_and_go() {
-    const PER_THREAD: u64 = 100_000;
+    // As many as a build without optimisation does in a second; for a longer run, in release, INCREMENTS says how many.
+    let per_thread: u64 = std::env::var("INCREMENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000);
     let registry = Registry::new();
     let requests: Family<[&str; 1], Counter> = registry.metric("a", "").labels(["k"]).register().unwrap();
     let dense: Family<Cached, Counter> = registry.counter_family("b", "").unwrap();
@@ -392,7 +393,7 @@ fn nothing_is_lost_while_series_come_and_go() {
             .map(|worker| {
                 let (requests, dense, latency, kept) = (&requests, &dense, &latency, &kept);
                 scope.spawn(move || {
-                    for i in 0..PER_THREAD {
+                    for i in 0..per_thread {
                         requests.with(["found"]).inc();
                         kept.inc();
                         dense.with(Cached { method: Method::Put, hit: true }).inc();
@@ -421,6 +422,10 @@ fn nothing_is_lost_while_series_come_and_go() {
                 };
                 let last = histogram.classic.as_ref().unwrap().last().unwrap();
                 assert!(last.count.as_f64() <= histogram.count.as_f64());
+                let native = histogram.native.as_ref().unwrap().borrow();
+                let sides = native.positive.buckets().chain(native.negative.buckets());
+                let counted: f64 = sides.map(|(_, count)| count.as_f64()).sum();
+                assert_eq!(counted + native.zero_count.as_f64(), histogram.count.as_f64());
             }
         });
         for worker in workers {
@@ -428,10 +433,10 @@ fn nothing_is_lost_while_series_come_and_go() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    assert_eq!(requests.with(["found"]).get(), 4 * PER_THREAD);
-    assert_eq!(kept.get(), 4 * PER_THREAD);
-    assert_eq!(dense.with(Cached { method: Method::Put, hit: true }).get(), 4 * PER_THREAD);
-    assert_eq!(latency.count(), 4 * PER_THREAD);
+    assert_eq!(requests.with(["found"]).get(), 4 * per_thread);
+    assert_eq!(kept.get(), 4 * per_thread);
+    assert_eq!(dense.with(Cached { method: Method::Put, hit: true }).get(), 4 * per_thread);
+    assert_eq!(latency.count(), 4 * per_thread);
     assert_eq!(requests.len(), 2);
     let mut seen = 0;
     requests.remove_matching(|labels: &Labels<'_>| {
