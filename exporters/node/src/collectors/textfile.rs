@@ -133,7 +133,7 @@ impl Textfile {
             };
             let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             family.descriptor =
-                family.descriptor.clone().with_help(format!("Metric read from {}", files.join(", ")));
+                family.descriptor.clone().with_help(format!("From the text file {}", files.join(", ")));
         }
     }
 }
@@ -247,9 +247,9 @@ mod tests {
         textfile.update(&mut host).unwrap();
         let mut page = Vec::new();
         openmetrics::format::encode(&Told(&textfile), Format::TEXT_0_0_4, &mut page);
-        let lines = String::from_utf8(page).unwrap().replace(&root.display().to_string(), "/root");
+        let lines = String::from_utf8(page).unwrap().replace(&root.display().to_string(), "/tree");
         let asides = host.take_problems().asides;
-        let asides = asides.iter().map(|aside| aside.to_string().replace(&root.display().to_string(), "/root"));
+        let asides = asides.iter().map(|aside| aside.to_string().replace(&root.display().to_string(), "/tree"));
         (lines.lines().filter(|line| !line.starts_with("node_textfile_mtime")).collect::<Vec<_>>().join("\n"), asides.collect())
     }
 
@@ -269,7 +269,7 @@ mod tests {
         for line in ["# HELP jobs Jobs.", "jobs{q=\"a\"} 1\njobs{q=\"b\"} 2", "plain 3", "up_total 4", "node_textfile_scrape_error 0"] {
             assert!(page.contains(line), "{line} in {page}");
         }
-        assert!(page.contains("# HELP plain Metric read from /root/d2/b.prom"), "{page}");
+        assert!(page.contains("# HELP plain From the text file /tree/d2/b.prom"), "{page}");
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
             Duration::ZERO,
         );
         assert!(page.contains("good 1") && !page.contains("\nold") && page.contains("node_textfile_scrape_error 1"));
-        assert!(problems.iter().any(|p| p.starts_with("/root/d1/b.prom: ")), "{problems:?}");
-        assert!(problems.iter().any(|p| p == "/root/d1/c.prom: has timestamps, which would make old values look new"));
+        assert!(problems.iter().any(|p| p.starts_with("/tree/d1/b.prom: ")), "{problems:?}");
+        assert!(problems.iter().any(|p| p == "/tree/d1/c.prom: has timestamps, which would make old values look new"));
     }
 }
