@@ -587,6 +587,30 @@ fn broken_families_and_metrics_are_named() {
 }
 
 #[test]
+fn a_family_of_undefined_type_is_what_its_values_are() {
+    let type_of = |metric| {
+        let set = decode(&prost_encoded(&[of_type(77, vec![metric])])).unwrap();
+        assert_eq!(decode(&encoded(&set)).unwrap(), set, "and can be written again");
+        set.families[0].descriptor.metric_type()
+    };
+    let exemplar = pb::Exemplar { value: Some(1.0), ..Default::default() };
+    let counter = pb::Counter { value: Some(1.0), exemplar: Some(exemplar), ..Default::default() };
+    let [untyped, counter, summary, histogram] = [
+        pb::Metric { untyped: Some(pb::Gauge { value: Some(1.0) }), ..Default::default() },
+        pb::Metric { counter: Some(counter), ..Default::default() },
+        pb::Metric { summary: Some(pb::Summary::default()), ..Default::default() },
+        pb::Metric { histogram: Some(classic(&[(1, 0.5)], 3)), ..Default::default() },
+    ];
+    assert_eq!(type_of(gauge(1.0)), MetricType::Unknown);
+    assert_eq!(type_of(untyped), MetricType::Unknown);
+    assert_eq!(type_of(counter), MetricType::Counter);
+    assert_eq!(type_of(summary.clone()), MetricType::Summary);
+    assert_eq!(type_of(histogram), MetricType::Histogram);
+    assert_eq!(rules(&[of_type(77, vec![])]), [""; 0]);
+    assert_eq!(rules(&[of_type(77, vec![summary, gauge(1.0)])]), ["PPB-05"], "but only one of them");
+}
+
+#[test]
 fn broken_classic_buckets_are_named() {
     assert_eq!(found(classic(&[(1, 0.5), (2, 1.0)], 3)), [""; 0]);
     assert_eq!(found(classic(&[(1, 0.5), (3, f64::INFINITY)], 3)), [""; 0]);

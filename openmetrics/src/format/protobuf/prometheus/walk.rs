@@ -87,7 +87,7 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
             } else if let Ok(message) = rest.message() {
                 self.buffers.clear();
                 match self.buffers.metric(message) {
-                    Ok(raw) if is_named => self.metric(&family, head.is_typed, &raw, place)?,
+                    Ok(raw) if is_named => self.metric(&family, head.values, &raw, place)?,
                     Ok(_) => {}
                     Err(fault) => self.visitor.finding(fault_finding(fault))?,
                 }
@@ -99,7 +99,7 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
     fn metric(
         &mut self,
         family: &Family<'_>,
-        is_typed: bool,
+        values: u32,
         raw: &RawMetric,
         offset: usize,
     ) -> Result<(), Error> {
@@ -113,9 +113,7 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
         if let Some(message) = wrong_label {
             visitor.finding(at("PPB-11", message))?;
         }
-        // A type that is not defined (yet) may have any value, but one.
-        let expected = if is_typed { 1 << schema::value_field(family.metric_type) } else { raw.values };
-        if raw.values != expected || raw.values.count_ones() != 1 {
+        if raw.values & values == 0 || raw.values.count_ones() != 1 {
             let message = format!(
                 "a metric of a {} family needs the field of that type and no other",
                 family.metric_type
@@ -169,8 +167,8 @@ struct Head<'a> {
     help: &'a str,
     unit: &'a str,
     metric_type: MetricType,
-    /// Whether the number of the type is one that is defined.
-    is_typed: bool,
+    /// The fields that a metric's value may be in, as bits.
+    values: u32,
 }
 
 impl<'a> Head<'a> {
@@ -181,10 +179,13 @@ impl<'a> Head<'a> {
         const TYPE: u32 = key(metric_family::TYPE, VARINT);
         const METRIC: u32 = key(metric_family::METRIC, BYTES);
         const UNIT: u32 = key(metric_family::UNIT, BYTES);
-        let (mut head, mut type_number) = (Self::default(), 0);
+        let (mut head, mut type_number, mut first_metric) = (Self::default(), 0, None);
         while let Some(key) = body.key()? {
             match key {
-                METRIC => drop(body.message()?),
+                METRIC => {
+                    let metric = body.message()?;
+                    first_metric.get_or_insert(metric);
+                }
                 NAME => head.name = body.string()?,
                 HELP => head.help = body.string()?,
                 TYPE => type_number = body.varint()? as i32,
@@ -192,8 +193,10 @@ impl<'a> Head<'a> {
                 other => body.skip(other, metric_family::KNOWN)?,
             }
         }
-        let metric_type = schema::type_of(type_number);
-        (head.metric_type, head.is_typed) = (metric_type.unwrap_or_default(), metric_type.is_some());
+        (head.metric_type, head.values) = match schema::type_of(type_number) {
+            Some(metric_type) => (metric_type, 1 << schema::value_field(metric_type)),
+            None => undefined_type(first_metric),
+        };
         Ok(head)
     }
 
@@ -207,6 +210,24 @@ impl<'a> Head<'a> {
         };
         Family { name, metric_type, naming, help, unit, offset }
     }
+}
+
+/// What a family is whose type is not defined (yet), and the fields of its values: what the first of them shows.
+/// Mere numbers are of type unknown; whatever has more parts is what has these parts, or they could not be said.
+fn undefined_type(first_metric: Option<Message<'_>>) -> (MetricType, u32) {
+    let mut metric = first_metric.unwrap_or(Message::new(&[]));
+    // What is wrong with it is told when it is read.
+    while let Ok(Some(key)) = metric.key() {
+        let metric_type = match key >> 3 {
+            metric::COUNTER => MetricType::Counter,
+            metric::SUMMARY => MetricType::Summary,
+            metric::HISTOGRAM => MetricType::Histogram,
+            _ if metric.skip(key, 0).is_ok() => continue,
+            _ => break,
+        };
+        return (metric_type, 1 << schema::value_field(metric_type));
+    }
+    (MetricType::Unknown, 1 << metric::GAUGE | 1 << metric::UNTYPED)
 }
 
 /// What the parts of one metric are collected in; used again for the next.
