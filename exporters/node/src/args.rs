@@ -113,7 +113,8 @@ fn expand(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>, St
     Ok(expanded)
 }
 
-fn command() -> Command {
+/// The command line: what `--help` shows, and what the man page and the completions are made from.
+pub fn command() -> Command {
     let command = Command::new("node-exporter")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Tells Prometheus everything about this Linux host")
