@@ -193,7 +193,14 @@ impl Timestamp {
 
     /// Milliseconds since the epoch, rounded down; the ends of the range where it does not fit.
     pub const fn as_millis(self) -> i64 {
-        self.seconds.saturating_mul(1000).saturating_add((self.nanos / 1_000_000) as i64)
+        let millis = self.seconds as i128 * 1000 + (self.nanos / 1_000_000) as i128;
+        if millis > i64::MAX as i128 {
+            i64::MAX
+        } else if millis < i64::MIN as i128 {
+            i64::MIN
+        } else {
+            millis as i64
+        }
     }
 
     /// The nearest double of seconds; exact nanoseconds may not survive it.
@@ -310,7 +317,11 @@ mod tests {
             assert_eq!(Timestamp::new(seconds, nanos).unwrap().to_string(), text);
         }
         assert_eq!(Timestamp::from_millis(-1).to_string(), "-0.001");
-        assert_eq!(Timestamp::from_millis(-1).as_millis(), -1);
+        for millis in [-1, 0, 999, i64::MIN, i64::MIN + 1, i64::MAX] {
+            assert_eq!(Timestamp::from_millis(millis).as_millis(), millis);
+        }
+        assert_eq!(Timestamp::from_seconds(i64::MIN).as_millis(), i64::MIN);
+        assert_eq!(Timestamp::from_seconds(i64::MAX).as_millis(), i64::MAX);
         assert_eq!(Timestamp::new(0, NANOS), None);
         assert_eq!(Timestamp::from_f64(-0.5), Timestamp::new(-1, 500_000_000));
         assert_eq!(Timestamp::from_f64(0.999_999_999_9), Timestamp::new(1, 0));

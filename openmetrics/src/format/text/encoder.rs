@@ -9,7 +9,7 @@ use super::{Dialect, Heading, classic};
 use crate::format::{Escaping, Options};
 use crate::model::{
     Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType, Number, Part, Point,
-    Refusal, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
+    Quantile, Refusal, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
 };
 
 /// Writes one exposition, of any text dialect, to the end of a buffer.
@@ -605,7 +605,7 @@ pub(crate) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Res
     let refuse = |om1, om2, message| {
         Err(Refusal::new(if dialect == Dialect::OpenMetrics2 { om2 } else { om1 }, message))
     };
-    let rising = summary.quantiles.is_sorted_by(|a, b| a.quantile < b.quantile);
+    let rising = rising(summary.quantiles);
     if !rising && dialect == Dialect::Prometheus {
         return Err(Refusal::new("P4-23", "quantiles do not rise"));
     }
@@ -628,6 +628,11 @@ pub(crate) fn check_summary(dialect: Dialect, summary: &SummaryValue<'_>) -> Res
         return refuse("OM1-SUM-03", "OM2-SUM-04", "the count is no integer");
     }
     Ok(())
+}
+
+/// Whether quantiles rise, and so none of them is NaN or there twice.
+pub(crate) fn rising(quantiles: &[Quantile]) -> bool {
+    quantiles.is_sorted_by(|a, b| a.quantile < b.quantile) && quantiles.iter().all(|q| !q.quantile.is_nan())
 }
 
 /// Whether a dialect can say an exemplar.

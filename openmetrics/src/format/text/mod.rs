@@ -17,7 +17,9 @@ mod number;
 mod numeral;
 
 pub(crate) use classic::{check as check_classic, from_native};
-pub(crate) use encoder::{Encoder, check_counter, check_summary, exemplar_fits, place_exemplars, repeated};
+pub(crate) use encoder::{
+    Encoder, check_counter, check_summary, exemplar_fits, place_exemplars, repeated, rising,
+};
 
 use super::Escaping;
 use crate::model::{Descriptor, MetricType, Naming};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::check_label_names;
 use super::super::wire::{self, Frame, Short};
 use super::schema::{self, metric_family};
-use crate::format::text::{Dialect, Heading, from_native, place_exemplars, repeated};
+use crate::format::text::{Dialect, Heading, check_summary, from_native, place_exemplars, repeated};
 use crate::format::{Escaping, native};
 use crate::model::{
     Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType,
@@ -200,6 +200,7 @@ impl<'o> Encoder<'o> {
         point: &Point<'_>,
         summary: &SummaryValue<'_>,
     ) -> Result<(), Refusal> {
+        check_summary(Dialect::Prometheus, summary)?;
         let count = match summary.count {
             Some(count) => Some(count.as_u64().ok_or_else(|| {
                 Refusal::new("OM1-SUM-03", format!("the count {} is not a whole number", count.as_f64()))

@@ -627,6 +627,20 @@ fn broken_classic_buckets_are_named() {
 }
 
 #[test]
+fn quantiles_rise() {
+    let found = |quantiles: &[f64]| {
+        let quantile = |&q: &f64| pb::Quantile { quantile: Some(q), value: Some(f64::NAN) };
+        let summary =
+            Some(pb::Summary { quantile: quantiles.iter().map(quantile).collect(), ..Default::default() });
+        rules(&[of_type(2, vec![pb::Metric { summary, ..Default::default() }])])
+    };
+    assert_eq!(found(&[0.5, 0.9]), [""; 0]);
+    assert_eq!(found(&[0.9, 0.5]), ["P4-23"]);
+    assert_eq!(found(&[0.5, 0.5]), ["P4-23"]);
+    assert_eq!(found(&[f64::NAN]), ["P4-23"]);
+}
+
+#[test]
 fn broken_native_buckets_are_named() {
     let with = |change: fn(&mut pb::Histogram)| {
         let mut histogram = native();

@@ -8,6 +8,7 @@ use super::schema::{
 };
 use crate::Error;
 use crate::format::native;
+use crate::format::text::rising;
 use crate::model::{
     ClassicBucket, Counts, HistogramValue, Labels, MetricType, Naming, NativeBucketsRef, Number, Point,
     Quantile, Schema, SideRef, Span, SummaryValue, Timestamp, Value,
@@ -147,6 +148,10 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
             histogram = value;
             Value::Histogram(&histogram)
         } else if raw.values & (1 << metric::SUMMARY) != 0 {
+            if !rising(quantiles) {
+                visitor.finding(at("P4-23", "quantiles do not rise".to_owned()))?;
+                return Ok(());
+            }
             let count = raw.count.0.map(Number::Unsigned);
             summary = SummaryValue::new(count, raw.sum.map(Number::Float), quantiles);
             Value::Summary(&summary)
