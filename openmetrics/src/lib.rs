@@ -27,7 +27,11 @@
 //! * [`format`](mod@format): the wire formats, negotiated, written and read;
 //! * [`model`]: the vocabulary between those, plain data, for collectors and tools of your own;
 //! * `http` (feature): an endpoint, `openmetrics::serve`, and a handler for applications that have a server;
-//! * `process` (feature): metrics of the process itself.
+//! * `process` (feature): metrics of the process itself;
+#![cfg_attr(
+    doc,
+    doc = "* [`guide`]: pages to read: which type, which name, which labels; and how to move here from another crate."
+)]
 //!
 //! # Features
 //!
@@ -36,6 +40,8 @@
 
 mod error;
 pub mod format;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod instrument;
