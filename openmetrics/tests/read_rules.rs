@@ -512,6 +512,10 @@ fn prometheus_text() {
             ("P4-19", "a 1\na 1\n"),
             ("P4-19", "a{b=\"c\", d=\"e\"} 1\na{d=\"e\",b=\"c\"} 1 5\n"),
             ("P4-18 P4-19", "a 1\nb 1\na 1\n"),
+            (
+                "P4-19",
+                "# TYPE a histogram\na_bucket{le=\"1\"} 1 5\na_bucket{le=\"+Inf\"} 1 5\na_bucket{le=\"1\"} 2 6\na_bucket{le=\"+Inf\"} 2 6\n",
+            ),
             ("P4-20", "# TYPE a histogram\na_bucket{le=\"1\"} 1\na_count 1\na_sum 1\n"),
             ("P4-21", "# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_count 2\na_sum 1\n"),
             (

@@ -517,6 +517,111 @@ fn what_a_format_cannot_say_is_refused_by_rule() {
 }
 
 #[test]
+fn names_that_openmetrics_keeps_for_itself_are_refused() {
+    let emit = |out: &mut Emitter<'_>| {
+        out.value(&family("_a", MetricType::Gauge), 1_u64);
+        let b = family("b", MetricType::Counter);
+        let mut to = out.family(&b);
+        to.point(Labels::new(&[("_c", "d")]), 1_u64);
+        to.point(Labels::new(&[("c", "_d")]), 2_u64);
+        out.value(&family("i", MetricType::Info), Value::Info(Labels::new(&[("_c", "d")])));
+    };
+    let (rules, page) = refused(Format::OPENMETRICS_1_0, emit);
+    assert_eq!(rules, ["OM1-FAM-02", "OM1-LAB-01", "OM1-LAB-01"]);
+    assert_eq!(page, "# TYPE b counter\nb_total{c=\"_d\"} 2\n# TYPE i info\n# EOF\n");
+    assert_eq!(refused(Format::OPENMETRICS_2_0, emit).0, ["OM2-NAME-03"; 3]);
+    assert_eq!(refused(Format::OPENMETRICS_PROTOBUF, emit).0, ["OM1-FAM-02", "OM1-LAB-01", "OM1-LAB-01"]);
+    assert_eq!(
+        text(Format::TEXT_0_0_4, emit),
+        "# TYPE _a gauge\n_a 1\n# TYPE b_total counter\nb_total{_c=\"d\"} 1\nb_total{c=\"_d\"} 2\n\
+         # TYPE i_info gauge\ni_info{_c=\"d\"} 1\n"
+    );
+    // What counts is the name as it is written.
+    let dotted = |out: &mut Emitter<'_>| {
+        out.value(&Descriptor::new(MetricName::utf8(".a").unwrap(), MetricType::Gauge), 1_u64);
+    };
+    assert_eq!(refused(Format::OPENMETRICS_1_0, dotted).0, ["OM1-FAM-02"]);
+    assert_eq!(text(Format::OPENMETRICS_2_0, dotted), "# TYPE \".a\" gauge\n{\".a\"} 1\n# EOF\n");
+}
+
+#[test]
+fn names_kept_by_openmetrics_are_refused_from_a_registry_too() {
+    let registry = openmetrics::Registry::new();
+    let requests: openmetrics::Family<[&str; 1], openmetrics::Counter> =
+        registry.metric("requests", "").labels(["_shard"]).register().unwrap();
+    requests.with(["1"]).inc();
+    requests.with(["2"]).inc();
+    for format in [Format::OPENMETRICS_1_0, Format::OPENMETRICS_PROTOBUF] {
+        let report = openmetrics::format::encode(&registry, format, &mut Vec::new());
+        assert_eq!(report.refusals().iter().map(Refusal::rule).collect::<Vec<_>>(), ["OM1-LAB-01"; 2]);
+    }
+}
+
+#[test]
+fn a_stateset_whose_name_is_no_label_name_is_refused() {
+    let emit = |out: &mut Emitter<'_>| {
+        out.value(
+            &family("a:b", MetricType::StateSet),
+            Value::StateSet(&[State { name: "x", enabled: true }]),
+        );
+    };
+    assert_eq!(refused(Format::OPENMETRICS_1_0, emit), (vec!["OM1-SS-01"], "# EOF\n".to_owned()));
+    assert_eq!(text(Format::OPENMETRICS_2_0, emit), "# TYPE a:b stateset\na:b{\"a:b\"=\"x\"} 1\n# EOF\n");
+    assert_eq!(text(Format::TEXT_0_0_4, emit), "# TYPE a:b gauge\na:b{a_b=\"x\"} 1\n");
+}
+
+#[test]
+fn a_series_has_one_line_in_prometheus_text() {
+    let emit = |out: &mut Emitter<'_>| {
+        let at = |seconds| Point::from(1_u64).at(Timestamp::from_seconds(seconds));
+        let a = family("a", MetricType::Gauge);
+        let mut to = out.family(&a);
+        to.point(Labels::new(&[("b", "1"), ("c", "1")]), at(1));
+        to.point(Labels::new(&[("c", "1"), ("b", "1")]), at(2));
+        to.point(Labels::new(&[("b", "2")]), at(1));
+    };
+    let (rules, page) = refused(Format::TEXT_0_0_4, emit);
+    assert_eq!(rules, ["P4-19"]);
+    assert_eq!(page, "# TYPE a gauge\na{b=\"1\",c=\"1\"} 1 1000\na{b=\"2\"} 1 1000\n");
+    assert_eq!(refused(Format::OPENMETRICS_1_0, emit).0, [""; 0]);
+}
+
+#[test]
+fn the_times_of_a_state_stand_together_in_openmetrics_2() {
+    let emit = |out: &mut Emitter<'_>| {
+        let light = family("light", MetricType::StateSet);
+        let mut to = out.family(&light);
+        let point = |on, at| {
+            [State { name: "on", enabled: on }, State { name: "off", enabled: !on }]
+                .map(|state| (state, Timestamp::from_seconds(at)))
+        };
+        for (room, on, at) in [("1", true, 1), ("1", false, 2), ("2", true, 1)] {
+            let [(first, at), (second, _)] = point(on, at);
+            let states = [first, second];
+            to.point(Labels::new(&[("room", room)]), Point::from(Value::StateSet(&states)).at(at));
+        }
+        out.value(&family("b", MetricType::Gauge), 1_u64);
+    };
+    let page = text(Format::OPENMETRICS_2_0, emit);
+    assert_eq!(
+        page,
+        "# TYPE light stateset\n\
+         light{room=\"1\",light=\"on\"} 1 1\n\
+         light{room=\"1\",light=\"on\"} 0 2\n\
+         light{room=\"1\",light=\"off\"} 0 1\n\
+         light{room=\"1\",light=\"off\"} 1 2\n\
+         light{room=\"2\",light=\"on\"} 1 1\n\
+         light{room=\"2\",light=\"off\"} 0 1\n\
+         # TYPE b gauge\nb 1\n# EOF\n"
+    );
+    #[cfg(feature = "parse")]
+    {
+        let set = openmetrics::format::decode(page.as_bytes(), Format::OPENMETRICS_2_0).unwrap();
+        assert_eq!(set.family("light").unwrap().metrics[0].points.len(), 2);
+    }
+}
+
+#[test]
 fn a_refused_point_leaves_nothing_behind() {
     let emit = |out: &mut Emitter<'_>| {
         let x = family("x", MetricType::Counter);

@@ -264,13 +264,15 @@ mod tests {
     use crate::format::arbitrary::ValidSet;
     use quickcheck::quickcheck;
 
-    const FORMATS: [Format; 6] = [
+    const FORMATS: &[Format] = &[
         Format::TEXT_0_0_4,
         Format::TEXT_1_0_0,
         Format::OPENMETRICS_1_0,
         Format::OPENMETRICS_2_0,
         Format::PROMETHEUS_PROTOBUF,
         Format::OPENMETRICS_PROTOBUF,
+        #[cfg(feature = "json")]
+        Format::JSON,
     ];
 
     /// One point a metric: text tells the points of a histogram apart by their timestamps only.
@@ -349,5 +351,7 @@ mod tests {
             ]
         );
         assert_eq!(lost(Format::OPENMETRICS_PROTOBUF), [""; 0]);
+        #[cfg(feature = "json")]
+        assert_eq!(lost(Format::JSON), [""; 0]);
     }
 }

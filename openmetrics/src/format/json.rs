@@ -1,7 +1,7 @@
 //! The model as JSON, for tools: everything it holds, nothing lost, both ways. A feature, `json`.
 //!
-//! No scraper reads this, so it is no [`Format`](super::Format) and never negotiated. [`MetricSet`] implements
-//! serde's `Serialize` and `Deserialize`, in this shape, which stays as it is:
+//! [`encode`](super::encode), [`decode`](super::decode) and [`convert`](super::convert()) take it as
+//! [`Format::JSON`](super::Format::JSON). No scraper reads this, so it is never negotiated. [`MetricSet`] implements serde's `Serialize` and `Deserialize`, in this shape, which stays as it is:
 //!
 //! ```json
 //! {"families": [
@@ -49,6 +49,12 @@ use crate::model::{
 pub fn to_string(set: &MetricSet) -> String {
     // Only maps whose keys are no text could fail, and there are none.
     serde_json::to_string(set).unwrap_or_default()
+}
+
+/// Appends the set as a line of JSON.
+pub(super) fn append(set: &MetricSet, out: &mut Vec<u8>) {
+    // Only maps whose keys are no text could fail, and there are none.
+    let _ = serde_json::to_writer(out, set);
 }
 
 /// The set that a JSON text holds. Errors have the line and column; names, units and schemas are checked, and label

@@ -8,6 +8,7 @@
 //! | [`Format::OPENMETRICS_2_0`] | `application/openmetrics-text; version=2.0.0` | all of the model | [OpenMetrics 2.0-rc0](https://prometheus.io/docs/specs/om/open_metrics_spec_2_0/) |
 //! | [`Format::PROMETHEUS_PROTOBUF`] | `application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited` | counter, gauge, unknown, summary, classic and native histograms | [Prometheus protobuf](https://prometheus.io/docs/instrumenting/exposition_formats/#prometheus-protobuf-format), see [`protobuf::prometheus`] |
 //! | [`Format::OPENMETRICS_PROTOBUF`] | `application/openmetrics-protobuf; version=1.0.0` | as OpenMetrics 1.0 text | [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/#protobuf-format), see [`protobuf::openmetrics`] |
+//! | `Format::JSON`, a feature | `application/json`, never negotiated | all of the model | `format::json` |
 //!
 //! [`encode`] writes any [`Collector`] in any of them; [`negotiate()`] finds the one that a scraper asks for.
 
@@ -66,6 +67,8 @@ pub(crate) enum Wire {
     OpenMetrics2,
     PrometheusProtobuf,
     OpenMetricsProtobuf,
+    #[cfg(feature = "json")]
+    Json,
 }
 
 impl Format {
@@ -148,6 +151,14 @@ impl Format {
     /// OpenMetrics 1.0 as protobuf: one `MetricSet` message.
     pub const OPENMETRICS_PROTOBUF: Self = Self::of(Wire::OpenMetricsProtobuf, Escaping::Underscores);
 
+    /// The model as [JSON](json), for tools: nothing lost, never negotiated. A feature, `json`.
+    ///
+    /// ```json
+    /// {"families":[{"name":"up","type":"gauge","metrics":[{"labels":{},"points":[{"value":{"number":1}}]}]}]}
+    /// ```
+    #[cfg(feature = "json")]
+    pub const JSON: Self = Self::of(Wire::Json, Escaping::AllowUtf8);
+
     const fn of(wire: Wire, escaping: Escaping) -> Self {
         Self { wire, escaping }
     }
@@ -170,6 +181,10 @@ impl Format {
         // 0.0.4 was there before the schemes; its readers take names that are escaped without being told.
         if self.wire == Wire::Text0 && self.escaping == Escaping::Underscores {
             return row.content_type.to_owned();
+        }
+        #[cfg(feature = "json")]
+        if self.wire == Wire::Json {
+            return row.content_type.to_owned(); // JSON escapes in its own way
         }
         format!("{}; escaping={}", row.content_type, self.escaping)
     }
@@ -202,7 +217,20 @@ pub(crate) struct Row {
     pub(crate) escaping_from_others: bool,
 }
 
-/// Every format, the preferred ones first where a header leaves the choice.
+/// JSON's row, which is none of those that are negotiated.
+#[cfg(feature = "json")]
+static JSON: Row = Row {
+    wire: Wire::Json,
+    content_type: "application/json",
+    media_type: "application/json",
+    version: "",
+    unversioned: true,
+    required: &[],
+    by_wildcard: false,
+    escaping_from_others: false,
+};
+
+/// Every format that scrapers ask for, the preferred ones first where a header leaves the choice.
 pub(crate) static ROWS: &[Row] = &[
     Row {
         wire: Wire::Text0,
@@ -278,6 +306,10 @@ pub(crate) static ROWS: &[Row] = &[
 
 impl Wire {
     fn row(self) -> &'static Row {
+        #[cfg(feature = "json")]
+        if self == Self::Json {
+            return &JSON;
+        }
         ROWS.iter().find(|row| row.wire == self).expect("every wire has its row, as a test shows")
     }
 }
@@ -309,6 +341,8 @@ pub fn decode(bytes: &[u8], format: Format) -> Result<crate::model::MetricSet, c
         }
         Wire::OpenMetrics0 | Wire::OpenMetrics1 => assemble::decode(bytes, Dialect::OpenMetrics1),
         Wire::OpenMetrics2 => assemble::decode(bytes, Dialect::OpenMetrics2),
+        #[cfg(feature = "json")]
+        Wire::Json => json::from_slice(bytes),
     }
 }
 
@@ -364,6 +398,12 @@ pub fn encode_with(collector: &dyn Collector, format: Format, options: Options, 
         Wire::Text0 | Wire::Text1 => text::Dialect::Prometheus,
         Wire::OpenMetrics0 | Wire::OpenMetrics1 => text::Dialect::OpenMetrics1,
         Wire::OpenMetrics2 => text::Dialect::OpenMetrics2,
+        #[cfg(feature = "json")]
+        Wire::Json => {
+            let (set, report) = crate::model::MetricSet::collect_from(collector);
+            json::append(&set, out);
+            return report;
+        }
         Wire::PrometheusProtobuf => {
             let mut encoder = protobuf::prometheus::Encoder::new(out, format.escaping);
             let report = collect_into(collector, &mut encoder);

@@ -8,8 +8,8 @@ use super::number::{push_float, push_millis, push_number, push_seconds};
 use super::{Dialect, Heading, classic};
 use crate::format::{Escaping, Options};
 use crate::model::{
-    Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType, Number, Part, Point,
-    Quantile, Refusal, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
+    Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, LabelSet, Labels, MetricType, Number,
+    Part, Point, Quantile, Refusal, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
 };
 
 /// Writes one exposition, of any text dialect, to the end of a buffer.
@@ -29,6 +29,12 @@ pub(crate) struct Encoder<'o> {
     derived: Vec<ClassicBucket>,
     /// Which bucket gets which exemplar.
     placed: Vec<(usize, usize)>,
+    /// The series of the last point with a timestamp, where a series has one line only.
+    last_timed: Option<LabelSet>,
+    /// The states of a metric whose points may go on, each with its lines: they stand together in OpenMetrics 2.0.
+    states: Vec<(String, Vec<u8>)>,
+    /// The labels of that metric.
+    states_of: String,
 }
 
 /// What is kept of the open family.
@@ -50,6 +56,8 @@ pub(super) struct Family {
     from: usize,
     /// Label names as written and what they stand for, from the first one on that had to be escaped.
     escaped: Option<HashMap<String, String, RandomState>>,
+    /// Whether the names in rendered labels, which are the same for all metrics of a family, were looked at.
+    names_checked: bool,
 }
 
 /// Samples called by the family's name and this suffix.
@@ -75,11 +83,15 @@ impl<'o> Encoder<'o> {
             tails: [tail("_created"), tail("_gcount"), tail("_gsum")],
             derived: Vec::new(),
             placed: Vec::new(),
+            last_timed: None,
+            states: Vec::new(),
+            states_of: String::new(),
         }
     }
 
     /// Ends the exposition.
     pub(crate) fn finish(mut self) {
+        self.flush_states();
         self.flush_tails();
         if self.dialect != Dialect::Prometheus {
             self.out.extend_from_slice(b"# EOF\n");
@@ -137,17 +149,12 @@ impl<'o> Encoder<'o> {
     /// Takes the names of a family as this dialect writes them.
     fn claim(&mut self, descriptor: &Descriptor) -> Result<Heading, Refusal> {
         let heading = self.dialect.heading(descriptor, self.escaping);
+        self.dialect.check_name(&heading, descriptor, self.escaping)?;
         if self.escaping == Escaping::AllowUtf8 && self.dialect != Dialect::OpenMetrics1 {
             return Ok(heading); // the emitter has claimed the very same names
         }
-        let claimed = self.claims.claim_names(&heading.family, self.dialect.suffixes(heading.metric_type));
-        match claimed {
-            Ok(()) => Ok(heading),
-            // The emitter took these names as they are, so it is their writing that clashes.
-            Err(refusal) => {
-                Err(Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
-            }
-        }
+        claim_written(&mut self.claims, &heading.family, self.dialect.suffixes(heading.metric_type))?;
+        Ok(heading)
     }
 
     /// Refuses labels whose names, escaped, are those of other labels in this family (ESC-07): two metrics that differ
@@ -374,13 +381,64 @@ impl<'o> Encoder<'o> {
         if let Some(state) = repeated(states.iter().map(|state| state.name)) {
             return Err(Refusal::new("OM1-SS-03", format!("state {state:?} is given twice")));
         }
+        if let (Dialect::OpenMetrics2, Some(time)) = (self.dialect, timestamp) {
+            self.timed_states(labels, states, time);
+            return Ok(());
+        }
+        self.flush_states();
         for state in states {
-            let mut line = Line::begin(self.out, self.escaping, &self.family.sample, "");
-            line.labels(labels);
-            line.label(&self.family.name, state.name);
-            line.end_labels().push(if state.enabled { b'1' } else { b'0' });
+            push_state(self.out, self.escaping, &self.family, labels, *state);
             self.end_line(timestamp);
         }
+        Ok(())
+    }
+
+    /// Puts the states of one time beside those of the times before: in OpenMetrics 2.0 each state is a metric, and its
+    /// samples stand together (OM2-SS-02).
+    fn timed_states(&mut self, labels: &Labels<'_>, states: &[State<'_>], time: Timestamp) {
+        let labels_text = labels.to_string();
+        if labels_text != self.states_of {
+            self.flush_states();
+            self.states_of = labels_text;
+        }
+        for (at, state) in states.iter().enumerate() {
+            // The states of a metric are the same from point to point, and mostly in the same order.
+            let at = match self.states.get(at) {
+                Some((name, _)) if name == state.name => at,
+                _ => self.states.iter().position(|(name, _)| name == state.name).unwrap_or_else(|| {
+                    self.states.push((state.name.to_owned(), Vec::new()));
+                    self.states.len() - 1
+                }),
+            };
+            let Some((_, lines)) = self.states.get_mut(at) else { continue };
+            push_state(lines, self.escaping, &self.family, labels, *state);
+            lines.push(b' ');
+            push_seconds(lines, time);
+            lines.push(b'\n');
+        }
+    }
+
+    /// Writes the states that were waiting for further points.
+    fn flush_states(&mut self) {
+        for (_, lines) in self.states.drain(..) {
+            self.out.extend_from_slice(&lines);
+        }
+        self.states_of.clear();
+    }
+
+    /// Refuses a further point of the metric before: a series has one line here (P4-19). Further points have timestamps,
+    /// as the emitter has seen to.
+    fn check_series(&mut self, labels: &Labels<'_>, value: &Value<'_>) -> Result<(), Refusal> {
+        let mut series = labels.to_set();
+        if let (Ok(labels), Value::Info(facts)) = (&series, value) {
+            series = facts.to_set().and_then(|facts| labels.union(&facts));
+        }
+        let series = series.ok(); // a name that repeats is told by those who write it
+        if series.is_some() && series == self.last_timed {
+            let message = format!("a second point of {labels}; this format has one line for a series");
+            return Err(Refusal::new("P4-19", message));
+        }
+        self.last_timed = series;
         Ok(())
     }
 
@@ -393,6 +451,7 @@ impl<'o> Encoder<'o> {
         if let Some(name) = repeated(labels.iter().chain(facts.iter()).map(|(name, _)| name)) {
             return Err(Refusal::new("OM1-INF-04", format!("label {name:?} is given twice")));
         }
+        self.dialect.check_labels(facts, self.escaping)?;
         if self.escapes(labels) || self.escapes(facts) {
             self.check_escaped(labels.iter().chain(facts.iter()).map(|(name, _)| name))?;
         }
@@ -514,10 +573,14 @@ impl<'o> Encoder<'o> {
 
 impl Sink for Encoder<'_> {
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
+        self.flush_states();
         self.flush_tails();
         let heading = self.claim(descriptor)?;
-        let Family { metric_type, sample, head, plain, base, name, help, escaped, .. } = &mut self.family;
+        self.last_timed = None;
+        let Family { metric_type, sample, head, plain, base, name, help, escaped, names_checked, .. } =
+            &mut self.family;
         *escaped = None;
+        *names_checked = false;
         *metric_type = heading.metric_type;
         sample.set(&heading.family, heading.suffix);
         *plain = !sample.is_quoted();
@@ -544,12 +607,21 @@ impl Sink for Encoder<'_> {
             let bare = point.timestamp.is_none()
                 && point.exemplars.is_empty()
                 && (point.start.is_none() || !self.writes_starts);
-            if bare && self.family.plain && labels.is_rendered() {
+            if bare && self.family.plain && self.family.names_checked && labels.is_rendered() {
                 return self.rendered_number(labels, number);
             }
         }
+        self.dialect.check_labels(labels, self.escaping)?;
+        // Rendered labels come from one table, so those of the next point have the same names.
+        self.family.names_checked = true;
         if self.escapes(labels) {
             self.check_escaped(labels.iter().map(|(name, _)| name))?;
+        }
+        if self.dialect == Dialect::Prometheus && point.timestamp.is_some() {
+            self.check_series(labels, &point.value)?;
+        }
+        if !self.states.is_empty() && !matches!(point.value, Value::StateSet(_)) {
+            self.flush_states();
         }
         if let Value::Number(number) = point.value {
             return self.number(labels, number, point); // checked before anything is written
@@ -563,6 +635,21 @@ impl Sink for Encoder<'_> {
             }
         })
     }
+}
+
+/// One state's sample, up to its value.
+fn push_state(out: &mut Vec<u8>, escaping: Escaping, family: &Family, labels: &Labels<'_>, state: State<'_>) {
+    let mut line = Line::begin(out, escaping, &family.sample, "");
+    line.labels(labels);
+    line.label(&family.name, state.name);
+    line.end_labels().push(if state.enabled { b'1' } else { b'0' });
+}
+
+/// Takes names as they are written. The emitter took them as they are, so if they clash it is their writing (ESC-07).
+pub(crate) fn claim_written(claims: &mut Claims, family: &str, suffixes: &[&str]) -> Result<(), Refusal> {
+    claims
+        .claim_names(family, suffixes)
+        .map_err(|refusal| Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
 }
 
 fn has_foreign_names(labels: &Labels<'_>) -> bool {
@@ -642,6 +729,7 @@ pub(crate) fn exemplar_fits(dialect: Dialect, escaping: Escaping, exemplar: &Exe
         Dialect::OpenMetrics1 => {
             let length = exemplar.labels.iter().map(|(n, v)| n.chars().count() + v.chars().count());
             length.sum::<usize>() <= 128 // OM1-EX-03
+                && dialect.check_labels(&exemplar.labels, escaping).is_ok()
         }
         Dialect::OpenMetrics2 => exemplar.timestamp.is_some(), // OM2-EX-01
     };

@@ -18,11 +18,11 @@ mod numeral;
 
 pub(crate) use classic::{check as check_classic, from_native};
 pub(crate) use encoder::{
-    Encoder, check_counter, check_summary, exemplar_fits, place_exemplars, repeated, rising,
+    Encoder, check_counter, check_summary, claim_written, exemplar_fits, place_exemplars, repeated, rising,
 };
 
 use super::Escaping;
-use crate::model::{Descriptor, MetricType, Naming};
+use crate::model::{Descriptor, Labels, MetricType, Naming, Part, Refusal};
 use number::Style;
 
 /// What differs between the text formats.
@@ -106,6 +106,52 @@ impl Dialect {
         }
     }
 
+    /// Refuses what OpenMetrics keeps for itself: names of families that begin with an underscore as they are written
+    /// (OM1-FAM-02, OM2-NAME-03), and statesets whose name as written is not that of a label (OM1-SS-01, OM2-SS-01),
+    /// such as one with a colon, unless label names may be quoted.
+    pub(crate) fn check_name(
+        self,
+        heading: &Heading,
+        descriptor: &Descriptor,
+        escaping: Escaping,
+    ) -> Result<(), Refusal> {
+        let (reserved, state) = match self {
+            Self::Prometheus => return Ok(()),
+            Self::OpenMetrics1 => ("OM1-FAM-02", "OM1-SS-01"),
+            Self::OpenMetrics2 => ("OM2-NAME-03", "OM2-SS-01"),
+        };
+        let name = &heading.family;
+        if name.starts_with('_') {
+            let message = format!("names that begin with an underscore, as {name:?}, are reserved");
+            return Err(Refusal::new(reserved, message));
+        }
+        if heading.metric_type == MetricType::StateSet
+            && *escaping.label_name(descriptor.name().as_str()) != **name
+        {
+            let message = format!("a stateset's name is that of a label as well, and {name:?} cannot be one");
+            return Err(Refusal::new(state, message));
+        }
+        Ok(())
+    }
+
+    /// Refuses label names that begin with an underscore as they are written, which OpenMetrics keeps for itself
+    /// (OM1-LAB-01, OM2-NAME-03).
+    #[inline]
+    pub(crate) fn check_labels(self, labels: &Labels<'_>, escaping: Escaping) -> Result<(), Refusal> {
+        let rule = match self {
+            Self::Prometheus => return Ok(()),
+            Self::OpenMetrics1 => "OM1-LAB-01",
+            Self::OpenMetrics2 => "OM2-NAME-03",
+        };
+        match reserved_label(labels, escaping) {
+            Some(name) => {
+                let message = format!("label names that begin with an underscore, as {name:?}, are reserved");
+                Err(Refusal::new(rule, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The unit to write, if any: where the format has units, for types that may have one, and in OpenMetrics 1.0 only
     /// where the name ends in it (OM1-FAM-11).
     pub(crate) fn unit<'d>(self, descriptor: &'d Descriptor, heading: &Heading) -> Option<&'d str> {
@@ -118,4 +164,21 @@ impl Dialect {
         };
         (allowed && !unitless).then_some(unit)
     }
+}
+
+/// A label whose name begins with an underscore as it is written.
+#[inline]
+fn reserved_label<'a>(labels: &Labels<'a>, escaping: Escaping) -> Option<&'a str> {
+    let is_reserved = |name: &str| match name.as_bytes().first() {
+        Some(b'a'..=b'z' | b'A'..=b'Z') => false,
+        Some(b'_') => true,
+        _ => escaping != Escaping::AllowUtf8 && escaping.label_name(name).starts_with('_'),
+    };
+    labels.parts().find_map(|part| match part {
+        Part::Pairs(pairs) => pairs.iter().map(|(name, _)| *name).find(|name| is_reserved(name)),
+        Part::Set(set) => set.iter().map(|label| label.name.as_str()).find(|name| is_reserved(name)),
+        Part::Rendered(rendered) => {
+            Labels::rendered(rendered.text, &[]).iter().map(|(name, _)| name).find(|name| is_reserved(name))
+        }
+    })
 }

@@ -4,7 +4,7 @@ use super::super::wire::{self, Frame};
 use super::schema::{self, metric, metric_family, metric_point, metric_set};
 use crate::format::Escaping;
 use crate::format::text::{
-    Dialect, Heading, check_classic, check_counter, check_summary, exemplar_fits, from_native,
+    Dialect, Heading, check_classic, check_counter, check_summary, claim_written, exemplar_fits, from_native,
     place_exemplars, repeated,
 };
 use crate::model::{
@@ -19,6 +19,8 @@ pub(crate) struct Encoder<'o> {
     family: Option<Frame>,
     metric_type: MetricType,
     name: String,
+    /// Whether the names in rendered labels, which are the same for all metrics of a family, were looked at.
+    names_checked: bool,
     /// The names taken, as they are written: escaping may make one of two (ESC-07).
     claims: Claims,
     /// The last metric, if it may go on: points of one metric stand in one message.
@@ -44,6 +46,7 @@ impl<'o> Encoder<'o> {
             family: None,
             metric_type: MetricType::Unknown,
             name: String::new(),
+            names_checked: false,
             claims: Claims::default(),
             last: None,
             last_labels: Vec::new(),
@@ -169,6 +172,7 @@ impl<'o> Encoder<'o> {
         if let Some(name) = repeated(names) {
             return Err(Refusal::new("OM1-INF-04", format!("label {name:?} is given twice")));
         }
+        Dialect::OpenMetrics1.check_labels(facts, escaping)?;
         if self.metric_type != MetricType::Info {
             // An info whose name has no `_info`, which is a gauge of the same labels here.
             let one = Number::Unsigned(1);
@@ -283,8 +287,12 @@ impl Sink for Encoder<'_> {
         self.close();
         let heading = Dialect::OpenMetrics1.heading(descriptor, self.escaping);
         let Heading { metric_type, ref family, .. } = heading;
-        self.claims.claim_names(family, Dialect::OpenMetrics1.suffixes(metric_type))?;
+        if metric_type != MetricType::StateSet {
+            Dialect::OpenMetrics1.check_name(&heading, descriptor, self.escaping)?;
+        } // whose states have no label here
+        claim_written(&mut self.claims, family, Dialect::OpenMetrics1.suffixes(metric_type))?;
         self.metric_type = metric_type;
+        self.names_checked = false;
         descriptor.name().as_str().clone_into(&mut self.name);
         let out = &mut *self.out;
         out.push(wire::key(metric_set::FAMILIES, wire::BYTES) as u8);
@@ -304,7 +312,12 @@ impl Sink for Encoder<'_> {
     }
 
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
-        super::super::check_label_names(labels, self.escaping)?;
+        if !(self.names_checked && labels.is_rendered()) {
+            super::super::check_label_names(labels, self.escaping)?;
+            Dialect::OpenMetrics1.check_labels(labels, self.escaping)?;
+            // Rendered labels come from one table, so those of the next point have the same names.
+            self.names_checked = true;
+        }
         match &point.value {
             Value::Number(number) => self.number(labels, point, *number),
             Value::StateSet(states) => self.stateset(labels, states, point.timestamp),

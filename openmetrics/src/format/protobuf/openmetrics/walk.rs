@@ -109,6 +109,9 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
         if !self.utf8_names && !is_classic_metric_name(name) {
             find("OM1-SYN-07", format!("{name:?} is not a metric name"))?;
         }
+        if name.starts_with('_') {
+            find("OM1-FAM-02", format!("names that begin with an underscore, as {name:?}, are reserved"))?;
+        }
         if !unit.is_empty() {
             match metric_type {
                 MetricType::Info => find("OM1-INF-03", format!("info {name:?} has a unit"))?,
@@ -180,7 +183,7 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
                 ("le", MetricType::Histogram) => "OM1-HIS-14",
                 ("le", MetricType::GaugeHistogram) => "OM1-GHI-07",
                 ("quantile", MetricType::Summary) => "OM1-SUM-07",
-                (name, _) if name.starts_with("__") => "OM1-LAB-01",
+                (name, _) if name.starts_with('_') => "OM1-LAB-01",
                 _ => continue,
             };
             find(rule, format!("label name {name:?} is reserved"))?;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::super::check_label_names;
 use super::super::wire::{self, Frame, Short};
 use super::schema::{self, metric_family};
-use crate::format::text::{Dialect, Heading, check_summary, from_native, place_exemplars, repeated};
+use crate::format::text::{
+    Dialect, Heading, check_summary, claim_written, from_native, place_exemplars, repeated,
+};
 use crate::format::{Escaping, native};
 use crate::model::{
     Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType,
@@ -237,7 +239,7 @@ impl Sink for Encoder<'_> {
         let Heading { metric_type, family: name, .. } =
             Dialect::Prometheus.heading(descriptor, self.escaping);
         if self.escaping != Escaping::AllowUtf8 {
-            self.claims.claim_names(&name, Dialect::Prometheus.suffixes(metric_type))?;
+            claim_written(&mut self.claims, &name, Dialect::Prometheus.suffixes(metric_type))?;
         }
         if metric_type == MetricType::StateSet {
             self.state_label.clear();

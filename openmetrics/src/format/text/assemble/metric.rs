@@ -330,7 +330,9 @@ impl<'a> Point<'a> {
             }
         }
         if self.bits & INFINITY != 0 || bound <= self.bound && self.bound != f64::NEG_INFINITY {
-            let rule = if bound == self.bound { ids.unique } else { ids.order };
+            // Buckets that begin anew at another time are a second point, and a series has one line (P4-19).
+            let again = cx.is_prometheus() && cx.sample.timestamp().map(|t| t.value) != self.time;
+            let rule = if bound == self.bound || again { ids.unique } else { ids.order };
             let last = self.bound;
             cx.findings.add(rule, le_place, || {
                 if bound == last {
