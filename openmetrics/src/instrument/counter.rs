@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cells::OwnedCell;
+use super::exemplar::{Kept, Place};
 use super::number::CounterNumber;
 use super::slot::Slot;
 use super::{Cell, Options, handle};
@@ -33,7 +35,7 @@ handle!(Counter<N: CounterNumber>, CounterCell<N>, MetricType::Counter);
 impl<N: CounterNumber> Counter<N> {
     /// A counter that no registry shows; for tests, or to attach it later.
     pub fn new() -> Self {
-        Self(Slot::alone(CounterCell::new(&true)))
+        Self(Slot::alone(CounterCell::new(&CounterShape { is_hot: true, takes_spans: false })))
     }
 
     /// Back to zero, counting from now.
@@ -63,6 +65,8 @@ pub struct CounterCell<N> {
     /// What was counted; or with `owned`, what its cells had when it was reset last.
     value: AtomicU64,
     owned: Option<OwnedCell>,
+    takes_spans: bool,
+    exemplar: OnceLock<Box<Place>>,
     number: PhantomData<N>,
 }
 
@@ -76,7 +80,36 @@ impl<N: CounterNumber> CounterCell<N> {
                 Some(owned) => owned.update(|word| N::from_word(word).plus(by).to_word()),
                 None => by.add_to(&self.value),
             }
+            if self.takes_spans {
+                self.exemplar().take_span(by);
+            }
         }
+    }
+
+    /// Adds `by`, with labels of an exemplar: what this event refers to, such as a trace.
+    ///
+    /// The first exemplar after each scrape is kept. Labels of more than 128 code points in all, or that not every format
+    /// can say, are left out; the increment counts nonetheless
+    /// ([OM1-EX-03](https://prometheus.io/docs/specs/om/open_metrics_spec/#exemplars)).
+    ///
+    /// ```
+    /// # use openmetrics::registry::Registry;
+    /// # let registry = Registry::new();
+    /// let failures = registry.counter("failures", "Jobs that failed.")?;
+    /// failures.inc_by_with_exemplar(1, &[("job", "4711")]);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    #[inline]
+    pub fn inc_by_with_exemplar(&self, by: N, labels: &[(&str, &str)]) {
+        if by.is_rise() {
+            self.exemplar().take_labels(by, labels);
+        }
+        self.inc_by(by);
+    }
+
+    #[inline]
+    fn exemplar(&self) -> &Place {
+        self.exemplar.get_or_init(|| Box::new(Place::new()))
     }
 
     /// What was counted so far.
@@ -111,33 +144,68 @@ impl CounterCell<f64> {
     }
 }
 
-impl<N: CounterNumber> Cell for CounterCell<N> {
+/// What all counters of a family have in common.
+#[derive(Clone)]
+pub struct CounterShape {
     /// Whether threads have cells of their own.
-    type Shape = bool;
-    type Reading = N;
+    is_hot: bool,
+    takes_spans: bool,
+}
 
-    fn shape(options: &Options) -> Result<bool, Error> {
+/// What a counter said at one moment.
+#[derive(Default)]
+pub struct CounterReading<N> {
+    value: N,
+    exemplar: Kept,
+}
+
+impl<N: CounterNumber> Cell for CounterCell<N> {
+    type Shape = CounterShape;
+    type Reading = CounterReading<N>;
+
+    fn shape(options: &Options) -> Result<CounterShape, Error> {
         options.no_buckets()?;
-        Ok(options.is_hot)
+        Ok(CounterShape { is_hot: options.is_hot, takes_spans: options.exemplars })
     }
 
-    fn new(is_hot: &bool) -> Self {
-        let owned = if *is_hot { OwnedCell::new() } else { None };
-        Self { value: AtomicU64::new(0), owned, number: PhantomData }
+    fn new(shape: &CounterShape) -> Self {
+        Self {
+            value: AtomicU64::new(0),
+            owned: if shape.is_hot { OwnedCell::new() } else { None },
+            takes_spans: shape.takes_spans,
+            exemplar: OnceLock::new(),
+            number: PhantomData,
+        }
     }
 
     fn clear(&self) {
         // Other threads' cells are theirs alone, so they go on, and are counted from here.
         let now = self.owned.as_ref().map_or(N::default(), Self::sum);
         self.value.store(now.to_word(), Ordering::Relaxed);
+        if let Some(exemplar) = self.exemplar.get() {
+            exemplar.clear();
+        }
     }
 
-    fn read(&self, into: &mut N) {
-        *into = self.get();
+    fn read(&self, into: &mut CounterReading<N>) {
+        into.value = self.get();
+        match self.exemplar.get() {
+            Some(exemplar) => exemplar.read(&mut into.exemplar),
+            None => into.exemplar.clear(),
+        }
     }
 
     #[inline]
-    fn emit(value: &N, start: Option<Timestamp>, labels: &Labels<'_>, out: &mut FamilyEmitter<'_>) {
-        out.point(*labels, Point::from((*value).into()).started(start));
+    fn emit(
+        reading: &CounterReading<N>,
+        start: Option<Timestamp>,
+        labels: &Labels<'_>,
+        out: &mut FamilyEmitter<'_>,
+    ) {
+        let point = Point::from(reading.value.into()).started(start);
+        match reading.exemplar.borrow() {
+            Some(exemplar) => out.point(*labels, point.with_exemplars(&[exemplar])),
+            None => out.point(*labels, point),
+        }
     }
 }

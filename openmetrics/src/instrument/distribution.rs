@@ -374,6 +374,17 @@ impl Distribution {
         }
     }
 
+    /// How many classic buckets there are, that of `+Inf` among them.
+    pub(crate) fn classic_buckets(&self) -> usize {
+        self.shape.classic.as_ref().map_or(1, |bounds| bounds.upper().len() + 1)
+    }
+
+    /// The classic bucket that a value falls into.
+    #[inline]
+    pub(crate) fn classic_bucket_of(&self, value: f64) -> usize {
+        self.shape.classic.as_ref().map_or(0, |bounds| bounds.index_of(value))
+    }
+
     /// How many values there were, and their sum.
     pub(crate) fn count_and_sum(&self) -> (u64, f64) {
         let mut reading = Reading::default();

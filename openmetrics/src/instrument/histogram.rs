@@ -1,10 +1,11 @@
 //! Histograms: how events are distributed.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::distribution::{Distribution, Reading, Shape};
+use super::exemplar::{Kept, Place};
 use super::options::{Native, refused};
 use super::slot::Slot;
 use super::timer::Timer;
@@ -62,7 +63,12 @@ impl fmt::Debug for Histogram {
 }
 
 /// What a [`Histogram`] counts in.
-pub struct HistogramCell(Distribution);
+pub struct HistogramCell {
+    values: Distribution,
+    takes_spans: bool,
+    /// For each classic bucket one.
+    exemplars: OnceLock<Box<[Place]>>,
+}
 
 impl HistogramCell {
     /// Counts one event of this size.
@@ -70,7 +76,41 @@ impl HistogramCell {
     /// NaN counts, and makes the sum NaN for good, but is in no native bucket (NH-22); infinities are in the last ones.
     #[inline]
     pub fn observe(&self, value: f64) {
-        self.0.observe(value);
+        self.values.observe(value);
+        if self.takes_spans {
+            if let Some(place) = self.exemplar_of(value) {
+                place.take_span(value);
+            }
+        }
+    }
+
+    /// Counts one event of this size, with labels of an exemplar: what this event refers to, such as a trace.
+    ///
+    /// Of each classic bucket, the first exemplar after each scrape is kept. Labels of more than 128 code points in all, or
+    /// that not every format can say, are left out; the event counts nonetheless
+    /// ([OM1-EX-03](https://prometheus.io/docs/specs/om/open_metrics_spec/#exemplars)).
+    ///
+    /// ```
+    /// # use openmetrics::registry::Registry;
+    /// # let registry = Registry::new();
+    /// let latency = registry.histogram("latency_seconds", "Time to first byte.")?;
+    /// latency.observe_with_exemplar(0.7, &[("trace_id", "0af7651916cd43dd8448eb211c80319c")]);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    #[inline]
+    pub fn observe_with_exemplar(&self, value: f64, labels: &[(&str, &str)]) {
+        if let Some(place) = self.exemplar_of(value) {
+            place.take_labels(value, labels);
+        }
+        self.observe(value);
+    }
+
+    /// The place of the exemplar of this value's bucket; what is no number has none.
+    #[inline]
+    fn exemplar_of(&self, value: f64) -> Option<&Place> {
+        let places =
+            self.exemplars.get_or_init(|| (0..self.values.classic_buckets()).map(|_| Place::new()).collect());
+        if value.is_nan() { None } else { places.get(self.values.classic_bucket_of(value)) }
     }
 
     /// Counts one event of this many seconds.
@@ -81,22 +121,28 @@ impl HistogramCell {
 
     /// How many events there were.
     pub fn count(&self) -> u64 {
-        self.0.count_and_sum().0
+        self.values.count_and_sum().0
     }
 
     /// Their sum.
     pub fn sum(&self) -> f64 {
-        self.0.count_and_sum().1
+        self.values.count_and_sum().1
     }
 }
 
 /// What a histogram said at one moment.
 #[derive(Default)]
-pub struct HistogramReading(Reading);
+pub struct HistogramReading {
+    values: Reading,
+    exemplars: Vec<Kept>,
+}
 
 /// What all histograms of a family have in common.
 #[derive(Clone)]
-pub struct HistogramShape(Arc<Shape>);
+pub struct HistogramShape {
+    values: Arc<Shape>,
+    takes_spans: bool,
+}
 
 impl Cell for HistogramCell {
     type Shape = HistogramShape;
@@ -126,24 +172,35 @@ impl Cell for HistogramCell {
             None => {}
         }
         let native = options.native.clone().or_else(|| (!options.without_native).then(Native::default));
-        Ok(HistogramShape(Arc::new(Shape::new(options, Some(bounds), native.as_ref())?)))
+        let values = Arc::new(Shape::new(options, Some(bounds), native.as_ref())?);
+        Ok(HistogramShape { values, takes_spans: options.exemplars })
     }
 
     fn new(shape: &Self::Shape) -> Self {
-        Self(Distribution::new(&shape.0))
+        Self {
+            values: Distribution::new(&shape.values),
+            takes_spans: shape.takes_spans,
+            exemplars: OnceLock::new(),
+        }
     }
 
     fn clear(&self) {
-        self.0.reset(None);
+        self.values.reset(None);
+        self.exemplars.get().into_iter().flatten().for_each(Place::clear);
     }
 
     fn read(&self, into: &mut HistogramReading) {
-        self.0.read(&mut into.0);
-        into.0.lay_out();
+        self.values.read(&mut into.values);
+        into.values.lay_out();
+        let places = self.exemplars.get().map_or(&[][..], |places| places);
+        into.exemplars.resize_with(places.len(), Kept::default);
+        for (place, kept) in places.iter().zip(&mut into.exemplars) {
+            place.read(kept);
+        }
     }
 
     fn emit(
-        HistogramReading(reading): &HistogramReading,
+        HistogramReading { values: reading, exemplars }: &HistogramReading,
         start: Option<Timestamp>,
         labels: &Labels<'_>,
         out: &mut FamilyEmitter<'_>,
@@ -163,7 +220,12 @@ impl Cell for HistogramCell {
             });
         }
         let start = reading.start.or(start);
-        out.point(*labels, Point::from(Value::Histogram(&histogram)).started(start));
+        let point = Point::from(Value::Histogram(&histogram)).started(start);
+        if exemplars.is_empty() {
+            return out.point(*labels, point);
+        }
+        let exemplars: Vec<_> = exemplars.iter().filter_map(Kept::borrow).collect();
+        out.point(*labels, point.with_exemplars(&exemplars));
     }
 }
 

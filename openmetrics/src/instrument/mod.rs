@@ -10,6 +10,8 @@
 //! | which of a few states something is in | [`StateSet`] |
 //! | any of these by label | [`Family`] |
 //!
+//! Counters and histograms take [exemplars](SpanContext): from a number to one of the events that it counted.
+//!
 //! All of them are handles: cheap to clone, shared between threads, and what one clone counts all clones have.
 //! A [`Registry`](crate::registry::Registry) makes them and shows them.
 
@@ -21,6 +23,7 @@ mod callback;
 mod cells;
 mod counter;
 mod distribution;
+mod exemplar;
 mod family;
 mod gauge;
 mod histogram;
@@ -37,6 +40,7 @@ mod timer;
 
 pub(crate) use callback::Callback;
 pub use counter::{Counter, CounterCell};
+pub use exemplar::{Entered, SpanContext, set_span_source};
 pub use family::{Borrowed, Family};
 pub use gauge::{Gauge, GaugeCell, InFlight};
 pub use histogram::{Histogram, HistogramCell, exponential_buckets, linear_buckets};

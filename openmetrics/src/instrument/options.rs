@@ -14,6 +14,7 @@ pub struct Options {
     pub(crate) native: Option<Native>,
     pub(crate) without_native: bool,
     pub(crate) thread_owned: Option<bool>,
+    pub(crate) exemplars: bool,
     /// What `thread_owned` comes to: set by whoever knows what it is for.
     pub(crate) is_hot: bool,
 }
@@ -54,6 +55,14 @@ impl Options {
     #[must_use]
     pub fn thread_owned(mut self, own: bool) -> Self {
         self.thread_owned = Some(own);
+        self
+    }
+
+    /// Whether events of a counter or a histogram take the [current span](super::SpanContext) as their exemplar, the first
+    /// after each scrape. The default is `false`; exemplars that are given with the event need no choice.
+    #[must_use]
+    pub fn exemplars(mut self, take: bool) -> Self {
+        self.exemplars = take;
         self
     }
 

@@ -74,6 +74,12 @@ impl<'r> Definition<'r> {
         self
     }
 
+    /// Whether events take the current span as their exemplar, see [`Options::exemplars`].
+    pub fn exemplars(mut self, take: bool) -> Self {
+        self.options = self.options.exemplars(take);
+        self
+    }
+
     /// What else can be chosen; replaces what was chosen before.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
