@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::labels::{LabelSet, LabelWriter, values};
+use super::lifetime::{Lifetime, Lives, OVERFLOW, SeriesGuard};
 use super::slot::{Entry, KEY_WORDS, Slot};
 use super::table::{Segments, Table};
 use super::{Cell, Instrument, Metric, Options};
@@ -77,6 +78,33 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
             let _state = self.inner.lock();
             Some(self.inner.find(key)?.to_handle())
         })
+    }
+
+    /// The metric with these labels, for as long as the guard: this series lives as long as this connection.
+    ///
+    /// ```
+    /// # use openmetrics::{instrument::{Family, Gauge}, registry::Registry};
+    /// # let registry = Registry::new();
+    /// let sent: Family<[&str; 1], Gauge> =
+    ///     registry.metric("connection_queue_bytes", "Bytes that wait to be sent.").labels(["peer"]).register()?;
+    /// {
+    ///     let queue = sent.guard(["198.51.100.7:443"]);
+    ///     queue.set(1500);
+    ///     assert_eq!(sent.len(), 1);
+    /// }
+    /// assert_eq!(sent.len(), 0);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    pub fn guard<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> SeriesGuard<M> {
+        loop {
+            let found = self.inner.with(&labels);
+            let metric = found.to_handle();
+            let mut state = self.inner.lock();
+            if found.at == u32::MAX || found.is_alive() {
+                return self.inner.guard(&mut state, found.at, metric);
+            }
+            // Somebody removed it in between.
+        }
     }
 
     /// Removes the metric with these labels; `false` if there was none.
@@ -174,6 +202,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
         let mut consts = String::new();
         model::render(&Labels::from(constant), &mut consts);
         let dense = L::CARDINALITY.filter(|&n| n <= DENSE_MAX);
+        let lifetime = Lifetime::new(options, dense.is_some());
         let inner = Inner {
             names: names.into(),
             consts,
@@ -184,14 +213,23 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             entries: Segments::new(),
             spill: Segments::new(),
             lost: OnceLock::new(),
-            removable: AtomicBool::new(false),
+            removable: AtomicBool::new(lifetime.expires()),
+            lifetime,
             state: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner), labels: PhantomData })
     }
 
+    fn overflowed(&self) -> Option<u64> {
+        self.inner.overflowed()
+    }
+
     fn emit(&self, out: &mut FamilyEmitter<'_>, _: &Labels<'_>) {
-        let latest = self.inner.lock().births;
+        let latest = {
+            let mut state = self.inner.lock();
+            self.inner.sweep(&mut state);
+            state.births
+        };
         let mut page = PageCopy::<M>::default();
         for number in 0.. {
             if !self.inner.copy_page(number, latest, out.wants_protobuf(), &mut page) {
@@ -226,6 +264,16 @@ pub struct Borrowed<'a, M: Metric> {
 }
 
 impl<M: Metric> Borrowed<'_, M> {
+    /// Whether it is still in the family. Under the family's lock.
+    fn is_alive(&self) -> bool {
+        self.entry.is_alive()
+    }
+
+    /// See [`Entry::bury_if_idle`]. Under the family's lock.
+    pub(crate) fn bury_if_idle(&self) -> bool {
+        self.entry.bury_if_idle()
+    }
+
     /// A handle to keep.
     pub fn to_handle(&self) -> M {
         self.entry.hold_again();
@@ -263,6 +311,8 @@ enum Key<'a> {
     Dense(u32),
     /// The label set in words, and its hash.
     Hashed(u64, &'a [u64]),
+    /// What is beyond the limit, which nobody looks for.
+    Overflow,
 }
 
 /// The hash of a label set under a secret seed: two words at a time, each step a multiplication whose halves are folded
@@ -287,6 +337,9 @@ fn hash(seed: [u64; 2], words: &[u64]) -> u64 {
 /// Stands for the length of the key where the key is an ordinal.
 const IS_ORDINAL: u32 = u32::MAX;
 
+/// Stands for the length of the key where the series is that of what overflows.
+const IS_OVERFLOW: u32 = u32::MAX - 1;
+
 /// # Who does what
 ///
 /// Lookups read `dense`, `table`, `entries` and `spill` without a lock; everybody who changes them holds `state`.
@@ -294,7 +347,7 @@ const IS_ORDINAL: u32 = u32::MAX;
 /// another series ([`State::reusable_from`]). After it, lookups count themselves in to the entry and then compare
 /// ([`Entry`]). They cannot miss the change: `removable` is set before any entry that may be reused is published, with
 /// `Release` and under the lock, and read after the place of the entry, with `Acquire`.
-struct Inner<M: Metric> {
+pub(crate) struct Inner<M: Metric> {
     names: Box<[model::LabelName]>,
     /// The constant labels, rendered.
     consts: String,
@@ -310,11 +363,12 @@ struct Inner<M: Metric> {
     /// What is counted where there is no room any more.
     lost: OnceLock<Arc<[Entry<M::Cell>]>>,
     removable: AtomicBool,
+    pub(crate) lifetime: Lifetime,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// Entries that were ever given to a series.
     used: u32,
     /// Metrics there are now.
@@ -328,6 +382,7 @@ struct State {
     /// Words of the spill area that are given out.
     spilled: u32,
     pages: Vec<Page>,
+    pub(crate) lives: Lives,
 }
 
 /// How many neighbouring entries share a page: what a scrape copies in one go.
@@ -426,8 +481,12 @@ impl Page {
 }
 
 impl State {
+    pub(crate) fn used(&self) -> u32 {
+        self.used
+    }
+
     /// When the series at this place began, counted in series; `None` if there is none.
-    fn birth(&self, at: u32) -> Option<u64> {
+    pub(crate) fn birth(&self, at: u32) -> Option<u64> {
         let page = self.pages.get((at / PAGE) as usize)?;
         page.places.get((at % PAGE) as usize).map(|place| place.birth).filter(|&birth| birth != 0)
     }
@@ -467,7 +526,7 @@ fn labels_of(text: &str) -> Labels<'_> {
 }
 
 impl<M: Metric> Inner<M> {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing here panics half way; and whatever happened, counting goes on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -504,7 +563,7 @@ impl<M: Metric> Inner<M> {
     }
 
     #[inline]
-    fn borrow(&self, at: u32) -> Option<Borrowed<'_, M>> {
+    pub(crate) fn borrow(&self, at: u32) -> Option<Borrowed<'_, M>> {
         let (entries, within) = self.entries.get(at)?;
         let entry = entries.get(within)?;
         Some(Borrowed { entry, entries, within, at, counted: false })
@@ -514,6 +573,7 @@ impl<M: Metric> Inner<M> {
     fn find(&self, key: Key<'_>) -> Option<Borrowed<'_, M>> {
         match key {
             Key::Dense(ordinal) => self.find_dense(ordinal as usize),
+            Key::Overflow => None,
             Key::Hashed(hash, words) => self.find_hashed(hash, words),
         }
     }
@@ -566,10 +626,23 @@ impl<M: Metric> Inner<M> {
     #[cold]
     #[inline(never)]
     fn make(&self, labels: &impl LabelSet) -> Borrowed<'_, M> {
-        let text = self.render(labels);
         let made = self.with_key(labels, |key| {
             let mut state = self.lock();
-            self.find(key).or_else(|| self.insert(&mut state, key, &text))
+            if let Some(found) = self.find(key) {
+                return Some(found);
+            }
+            self.sweep(&mut state);
+            if state.len >= self.lifetime.max_series {
+                return self.overflow(&mut state);
+            }
+            let text = match key {
+                Key::Hashed(_, words) => self.render(values(words).iter().map(String::as_str)),
+                _ => self.render_labels(labels),
+            };
+            if self.lifetime.is_limited() && text == self.render_overflow() {
+                return self.overflow(&mut state); // who has such labels shares the series
+            }
+            self.insert(&mut state, key, &text)
         });
         if let Some(made) = made {
             return made;
@@ -577,6 +650,23 @@ impl<M: Metric> Inner<M> {
         let lost = || [Entry::dead(M::Cell::new(&self.shape))].into();
         let entries = self.lost.get_or_init(lost);
         Borrowed { entry: &entries[0], entries, within: 0, at: u32::MAX, counted: false } // of one, made above
+    }
+
+    /// The metric for what is beyond the limit.
+    fn overflow(&self, state: &mut State) -> Option<Borrowed<'_, M>> {
+        state.lives.overflowed += 1;
+        if let Some(at) = state.lives.overflow {
+            let mut found = self.borrow(at)?;
+            if self.removable.load(Ordering::Relaxed) {
+                found.counted = found.entry.hold();
+            }
+            return Some(found);
+        }
+        let text = self.render_overflow();
+        let made = self.insert(state, Key::Overflow, &text)?;
+        state.lives.overflow = Some(made.at);
+        state.len -= 1; // it is none of those that are limited
+        Some(made)
     }
 
     /// A metric for labels that have none; `None` if there is no room for more.
@@ -589,6 +679,7 @@ impl<M: Metric> Inner<M> {
                 entry.key_len.store(IS_ORDINAL, Ordering::Relaxed);
                 entry.key[0].store(u64::from(ordinal), Ordering::Relaxed);
             }
+            Key::Overflow => entry.key_len.store(IS_OVERFLOW, Ordering::Relaxed),
             Key::Hashed(_, words) => self.write_key(state, entry, words)?,
         }
         entry.cell.clear();
@@ -607,6 +698,7 @@ impl<M: Metric> Inner<M> {
         state.pages[page].set(within, text, birth);
         match key {
             Key::Dense(ordinal) => self.dense[ordinal as usize].store(at + 1, Ordering::Release),
+            Key::Overflow => {}
             Key::Hashed(hash, _) => {
                 self.table.insert(hash, at, state.len);
             }
@@ -662,31 +754,42 @@ impl<M: Metric> Inner<M> {
         Some(())
     }
 
-    fn render(&self, labels: &impl LabelSet) -> String {
+    fn render_labels(&self, labels: &impl LabelSet) -> String {
         let mut written = LabelWriter::new();
         labels.write(&mut written);
-        let values = values(written.words());
+        self.render(values(written.words()).iter().map(String::as_str))
+    }
+
+    fn render_overflow(&self) -> String {
+        self.render(self.names.iter().map(|_| OVERFLOW))
+    }
+
+    fn render<'a>(&'a self, values: impl Iterator<Item = &'a str>) -> String {
         let names = self.names.iter().map(model::LabelName::as_str);
-        let pairs: Vec<_> = names.zip(values.iter().map(String::as_str)).collect();
+        let pairs: Vec<_> = names.zip(values).collect();
         let mut text = self.consts.clone();
         model::render(&Labels::new(&pairs), &mut text);
         text
     }
 
     /// Takes the metric at a place out.
-    fn remove(&self, state: &mut State, at: u32) {
+    pub(crate) fn remove(&self, state: &mut State, at: u32) {
         if !self.removable.swap(true, Ordering::Release) {
             state.reusable_from = state.used;
         }
         let Some(found) = self.borrow(at) else { return };
         let entry = found.entry;
-        if entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL {
+        let key_len = entry.key_len.load(Ordering::Relaxed);
+        if key_len == IS_OVERFLOW {
+            state.lives.overflow = None;
+            state.len += 1; // it is not among those counted
+        } else if key_len == IS_ORDINAL {
             let ordinal = entry.key[0].load(Ordering::Relaxed) as usize;
             if let Some(place) = self.dense.get(ordinal) {
                 place.store(0, Ordering::Release);
             }
         } else {
-            let len = entry.key_len.load(Ordering::Relaxed) as usize;
+            let len = key_len as usize;
             let here = entry.key.iter().map(|word| word.load(Ordering::Relaxed));
             let key: Vec<u64> = here.chain(self.spilled(entry)).take(len).collect();
             self.table.remove(hash(self.seed, &key), at);

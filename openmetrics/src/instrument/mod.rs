@@ -29,6 +29,7 @@ mod gauge;
 mod histogram;
 mod info;
 mod labels;
+mod lifetime;
 mod number;
 mod options;
 mod part;
@@ -46,6 +47,7 @@ pub use gauge::{Gauge, GaugeCell, InFlight};
 pub use histogram::{Histogram, HistogramCell, exponential_buckets, linear_buckets};
 pub use info::Info;
 pub use labels::{LabelEnum, LabelSet, LabelValue, LabelWriter};
+pub use lifetime::{OVERFLOW, SeriesGuard};
 pub use number::{CounterNumber, GaugeNumber};
 pub use options::{Native, Options};
 pub use stateset::{StateSet, StateSetCell};
@@ -69,6 +71,12 @@ pub trait Instrument: Clone + Send + Sync + Sized + 'static {
     /// A new one; `constant` are labels that it has besides its own.
     #[doc(hidden)]
     fn create(options: &Options, constant: &model::LabelSet) -> Result<Self, Error>;
+
+    /// How many look-ups were beyond its limit of series; `None` if it has none.
+    #[doc(hidden)]
+    fn overflowed(&self) -> Option<u64> {
+        None
+    }
 
     /// Emits its points. A metric without labels of its own has those in `constant`.
     #[doc(hidden)]

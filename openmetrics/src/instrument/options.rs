@@ -1,5 +1,7 @@
 //! What can be chosen about an instrument when it is made.
 
+use std::time::Duration;
+
 use crate::error::{Error, Kind};
 use crate::model::{LabelName, Text};
 
@@ -15,6 +17,8 @@ pub struct Options {
     pub(crate) without_native: bool,
     pub(crate) thread_owned: Option<bool>,
     pub(crate) exemplars: bool,
+    pub(crate) max_series: Option<usize>,
+    pub(crate) idle_expiry: Option<Duration>,
     /// What `thread_owned` comes to: set by whoever knows what it is for.
     pub(crate) is_hot: bool,
 }
@@ -66,6 +70,26 @@ impl Options {
         self
     }
 
+    /// How many metrics a family may have. Label sets beyond are counted together in one more, whose labels all have the value
+    /// [`OVERFLOW`](super::OVERFLOW), until there is room again; how often that happened is in
+    /// `openmetrics_series_overflow_total` of the registry.
+    ///
+    /// A family whose labels are all enums has its own limit, which is how many values they have.
+    #[must_use]
+    pub fn max_series(mut self, max: impl Into<Option<usize>>) -> Self {
+        self.max_series = max.into();
+        self
+    }
+
+    /// Removes a family's metrics that nobody looked up for so long, and that nobody has a handle of. They go between
+    /// once and twice this time after the last look-up: at a scrape, or when a metric is made, so that memory is
+    /// bounded also when nobody scrapes.
+    #[must_use]
+    pub fn idle_expiry(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.idle_expiry = after.into();
+        self
+    }
+
     /// The same, `thread_owned` decided.
     pub(crate) fn decided(&self, default: bool) -> Self {
         Self { is_hot: self.thread_owned.unwrap_or(default), ..self.clone() }
@@ -76,10 +100,14 @@ impl Options {
     }
 
     pub(crate) fn no_label_names(&self) -> Result<Vec<LabelName>, Error> {
-        if self.labels.is_empty() {
-            return Ok(Vec::new());
-        }
-        Err(refused("OM1-LAB-02", "label names are given for a metric that has no labels; make it a family"))
+        let given = match (&*self.labels, self.max_series, self.idle_expiry) {
+            ([], None, None) => return Ok(Vec::new()),
+            ([], Some(_), _) => "a limit of series is",
+            ([], ..) => "an expiry of idle series is",
+            _ => "label names are",
+        };
+        let message = format!("{given} given for a metric that has no labels; make it a family");
+        Err(refused("OM1-LAB-02", message))
     }
 
     /// For instruments without buckets.
@@ -114,7 +142,7 @@ pub struct Native {
     pub max_buckets: Option<u32>,
     /// How long after the last reset there may be another one; `None`, the default, is never: only the resolution
     /// gives way.
-    pub min_reset: Option<std::time::Duration>,
+    pub min_reset: Option<Duration>,
 }
 
 impl Default for Native {
@@ -165,7 +193,7 @@ impl Native {
 
     /// With resets this far apart at least, see [`min_reset`](Native::min_reset).
     #[must_use]
-    pub fn with_min_reset(mut self, min: impl Into<Option<std::time::Duration>>) -> Self {
+    pub fn with_min_reset(mut self, min: impl Into<Option<Duration>>) -> Self {
         self.min_reset = min.into();
         self
     }

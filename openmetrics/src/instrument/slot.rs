@@ -8,6 +8,9 @@ use crate::model::Timestamp;
 /// Set in [`Entry::state`] while the entry belongs to no series.
 const DEAD: u32 = 1 << 31;
 
+/// Set in [`Entry::state`] when the entry's series was looked up since somebody last asked.
+const TOUCHED: u32 = 1 << 30;
+
 /// How many words of a key stand beside the metric; the rest is in the family's spill area.
 pub(crate) const KEY_WORDS: usize = 5;
 
@@ -24,7 +27,7 @@ pub(crate) struct Entry<C> {
     pub(crate) cell: C,
     /// Since when it counts, in nanoseconds since the epoch.
     start: AtomicU64,
-    /// [`DEAD`] and the number of handles.
+    /// [`DEAD`], [`TOUCHED`] and the number of handles.
     state: AtomicU32,
     /// Words of the key.
     pub(crate) key_len: AtomicU32,
@@ -51,11 +54,18 @@ impl<C> Entry<C> {
     /// Counts the caller in; `false`, and not counted, if the entry belongs to no series.
     #[inline]
     pub(crate) fn hold(&self) -> bool {
-        if self.state.fetch_add(1, Ordering::Acquire) & DEAD == 0 {
-            return true;
+        match self.state.fetch_add(1, Ordering::Acquire) & (DEAD | TOUCHED) {
+            TOUCHED => true,
+            0 => {
+                // Once after each asking, so that a busy series does not pay for it.
+                self.state.fetch_or(TOUCHED, Ordering::Relaxed);
+                true
+            }
+            _ => {
+                self.release();
+                false
+            }
         }
-        self.release();
-        false
     }
 
     /// Counts the caller in once more: he is counted already, or the entry is one that is never reused.
@@ -78,12 +88,28 @@ impl<C> Entry<C> {
     /// Whether nobody can reach the metric any more: dead and no handles. A lookup that races may still count
     /// itself in for a moment, but touches nothing before it has seen the mark. Under the family's lock.
     pub(crate) fn is_free(&self) -> bool {
-        self.state.load(Ordering::Acquire) == DEAD
+        self.state.load(Ordering::Acquire) & !TOUCHED == DEAD
+    }
+
+    /// Whether the entry belongs to a series. Under the family's lock, or counted in.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.state.load(Ordering::Acquire) & DEAD == 0
+    }
+
+    /// Whether the series is idle: nobody has it, and nobody looked it up since this was asked before. It is then dead.
+    /// Under the family's lock.
+    pub(crate) fn bury_if_idle(&self) -> bool {
+        // Whoever counts himself in meanwhile changes the state, and the series lives.
+        let idle = self.state.compare_exchange(0, DEAD, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if !idle {
+            self.state.fetch_and(!TOUCHED, Ordering::Relaxed);
+        }
+        idle
     }
 
     /// Gives the entry to a series, after everything else of it was written. Under the family's lock.
     pub(crate) fn revive(&self) {
-        self.state.fetch_and(!DEAD, Ordering::AcqRel);
+        self.state.fetch_and(!(DEAD | TOUCHED), Ordering::AcqRel);
     }
 
     pub(crate) fn start(&self) -> Option<Timestamp> {

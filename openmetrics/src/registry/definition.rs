@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Registry, refused};
 use crate::error::Error;
@@ -77,6 +78,18 @@ impl<'r> Definition<'r> {
     /// Whether events take the current span as their exemplar, see [`Options::exemplars`].
     pub fn exemplars(mut self, take: bool) -> Self {
         self.options = self.options.exemplars(take);
+        self
+    }
+
+    /// How many metrics a family may have, see [`Options::max_series`].
+    pub fn max_series(mut self, max: impl Into<Option<usize>>) -> Self {
+        self.options = self.options.max_series(max);
+        self
+    }
+
+    /// Removes a family's metrics that were idle for so long, see [`Options::idle_expiry`].
+    pub fn idle_expiry(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.options = self.options.idle_expiry(after);
         self
     }
 
@@ -228,7 +241,14 @@ struct Registered<S> {
 /// What gives a family its points.
 trait Source: Send + Sync + 'static {
     fn emit(&self, descriptor: &Descriptor, labels: &LabelSet, out: &mut Emitter<'_>);
+
+    /// Reads how many look-ups were beyond its limit of series, if it has one.
+    fn overflow(&self) -> Option<Overflow> {
+        None
+    }
 }
+
+pub(super) type Overflow = Box<dyn Fn() -> u64 + Send + Sync>;
 
 impl<I: Instrument> Source for I {
     fn emit(&self, descriptor: &Descriptor, labels: &LabelSet, out: &mut Emitter<'_>) {
@@ -239,6 +259,12 @@ impl<I: Instrument> Source for I {
             let mut family = if alone { family.unique() } else { family };
             Instrument::emit(self, &mut family, &Labels::from(labels));
         }
+    }
+
+    fn overflow(&self) -> Option<Overflow> {
+        self.overflowed()?;
+        let this = self.clone();
+        Some(Box::new(move || this.overflowed().unwrap_or_default()))
     }
 }
 
@@ -268,8 +294,9 @@ impl Registry {
     fn add_source(&self, descriptor: Descriptor, source: impl Source) -> Result<(), Error> {
         let name = descriptor.name().to_string();
         let labels = self.scope.labels.clone();
+        let overflow = source.overflow();
         let collector = Box::new(Registered { descriptor: descriptor.clone(), labels, source });
         // Name and labels are those of the scope already.
-        self.add(name, Arc::default(), vec![descriptor], collector).map(|_| ())
+        self.add(name, Arc::default(), vec![descriptor], collector, overflow).map(|_| ())
     }
 }

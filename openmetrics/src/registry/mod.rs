@@ -9,6 +9,7 @@ mod metrics;
 
 pub use default::default_registry;
 pub use definition::Definition;
+use definition::Overflow;
 pub use metrics::Metrics;
 
 use std::fmt;
@@ -94,6 +95,8 @@ struct Member {
     /// What it said it would emit, with the names it will have.
     families: Vec<Descriptor>,
     collector: Box<dyn Collector + Send + Sync>,
+    /// Reads how many look-ups were beyond the family's limit of series, if it has one.
+    overflow: Option<Overflow>,
     failures: AtomicU64,
 }
 
@@ -206,7 +209,7 @@ impl Registry {
         });
         match bad_name {
             Some(error) => Err(error),
-            None => self.add(name.into(), Arc::clone(&self.scope), families, Box::new(collector)),
+            None => self.add(name.into(), Arc::clone(&self.scope), families, Box::new(collector), None),
         }
     }
 
@@ -243,6 +246,7 @@ impl Registry {
         scope: Arc<Scope>,
         families: Vec<Descriptor>,
         collector: Box<dyn Collector + Send + Sync>,
+        overflow: Option<Overflow>,
     ) -> Result<CollectorId, Error> {
         let mut state = self.lock();
         for family in &families {
@@ -260,6 +264,7 @@ impl Registry {
             scope,
             families,
             collector,
+            overflow,
             failures: AtomicU64::new(0),
         }));
         Ok(id)
@@ -311,6 +316,12 @@ static FAILURES: Descriptor = Descriptor::literal(
     "Times that a collector of this registry failed or panicked.",
 );
 
+static OVERFLOWS: Descriptor = Descriptor::literal(
+    "openmetrics_series_overflow",
+    MetricType::Counter,
+    "Look-ups of label sets beyond the limit of a family, which were counted in its series for what overflows.",
+);
+
 impl Collector for Registry {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
         let _guard = Collecting::begin(&self.inner)?;
@@ -330,6 +341,14 @@ impl Collector for Registry {
             let mut family = out.family(&FAILURES);
             for (name, failures) in failed {
                 family.point(Labels::new(&[("collector", name)]), failures);
+            }
+        }
+        let limited: Vec<_> =
+            members.iter().filter_map(|member| Some((&*member.name, member.overflow.as_ref()?()))).collect();
+        if !limited.is_empty() {
+            let mut family = out.family(&OVERFLOWS);
+            for (name, overflowed) in limited {
+                family.point(Labels::new(&[("family", name)]), overflowed);
             }
         }
         Ok(())
