@@ -28,6 +28,7 @@
 //! * [`model`]: the vocabulary between those, plain data, for collectors and tools of your own;
 //! * `http` (feature): an endpoint, `openmetrics::serve`, and a handler for applications that have a server;
 //! * `process` (feature): metrics of the process itself;
+//! * `testing` (feature): `assert_metric!`, what a block of code changed, and whether a registry is in good shape;
 #![cfg_attr(
     doc,
     doc = "* [`guide`]: pages to read: which type, which name, which labels; and how to move here from another crate."
@@ -36,7 +37,7 @@
 //! # Features
 //!
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
-//! `process`, `gzip`.
+//! `process`, `gzip`, `testing`.
 
 mod error;
 pub mod format;
@@ -49,6 +50,8 @@ pub mod model;
 #[cfg(feature = "process")]
 pub mod process;
 pub mod registry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, Position};
 #[cfg(feature = "http")]
