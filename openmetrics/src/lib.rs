@@ -39,6 +39,7 @@
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
 //! `process`, `gzip`, `testing`.
 
+mod calls;
 mod error;
 pub mod format;
 #[cfg(any(doc, doctest))]
@@ -53,6 +54,7 @@ pub mod registry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use calls::{Call, Calls};
 pub use error::{Error, Position};
 #[cfg(feature = "http")]
 pub use http::serve;

@@ -3,10 +3,13 @@
 //! What is wrong with a name, a label or a unit is an error here, when the program starts, and never a broken page
 //! later: see [`Definition::register`].
 
+mod at_first_use;
 mod default;
 mod definition;
 mod metrics;
 
+#[doc(hidden)]
+pub use at_first_use::at_first_use;
 pub use default::default_registry;
 pub use definition::Definition;
 use definition::Overflow;
