@@ -126,3 +126,26 @@ fn a_handler_inside_hyper() {
         "# TYPE greetings counter\n# HELP greetings Greetings given.\ngreetings_total 1\n# EOF\n"
     );
 }
+
+#[test]
+fn series_end_with_what_they_are_about() {
+    let jobs = Program::start(&program("series_that_end"), &["--listen", "127.0.0.1:0", "--a-second", "100"]);
+    let (mut done, mut running) = (0, 0);
+    for _ in 0..500 {
+        let page = jobs.get("/metrics", &[]);
+        let value = |line: &str| line.strip_prefix("jobs_done_total ")?.parse().ok();
+        done = page.text().lines().find_map(value).unwrap_or(0);
+        running = page.text().lines().filter(|line| line.starts_with("jobs_progress{")).count();
+        if done >= 200 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(done >= 200, "{done} jobs done");
+    assert!(running <= 200, "{running} jobs run, of which most are done");
+}
+
+#[test]
+fn quickstart_under_abuse() {
+    xtask::abuse::in_brief(xtask::abuse::Kind::Application, &program("quickstart"));
+}

@@ -53,6 +53,10 @@ pub mod process;
 pub mod registry;
 #[cfg(feature = "testing")]
 pub mod testing;
+// The models of loom cannot have tokio, so the part of `http` that they are about stands alone there.
+#[cfg(all(loom, test, not(feature = "http")))]
+#[path = "http/shared.rs"]
+mod shared;
 
 pub use calls::{Call, Calls};
 pub use error::{Error, Position};

@@ -1,3 +1,5 @@
-//! What the project's tools and its tests share: the peers, foreign programs that judge what we serve.
+//! What the project's tools and its tests share: the peers, foreign programs that judge what we serve, and what strangers
+//! do to it.
 
+pub mod abuse;
 pub mod peers;

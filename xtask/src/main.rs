@@ -1,6 +1,6 @@
 //! `cargo xtask`: the project's own tools behind one command.
 
-mod abuse;
+mod abuse_task;
 mod arguments;
 mod fuzz;
 mod lint;
@@ -67,8 +67,8 @@ const TASKS: &[Task] = &[
     Task {
         name: "abuse",
         summary: "What strangers and broken scrapers do to an endpoint, against each of our programs",
-        help: abuse::HELP,
-        run: abuse::run,
+        help: abuse_task::HELP,
+        run: abuse_task::run,
     },
 ];
 

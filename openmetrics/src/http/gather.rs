@@ -1,10 +1,9 @@
 //! One gathering at a time, shared by all scrapes that come while it runs.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use super::Response;
 use super::reply::{overloaded, text};
 use super::scrape::{Compressors, Page, Rendering, Scrape};
+use super::shared::{Board, Joined, Work};
 use crate::format::negotiate::Coding;
 use crate::model::{Collector, Report};
 
@@ -109,25 +109,25 @@ pub struct Gatherer(Arc<Inner>);
 struct Inner {
     source: Box<dyn Source>,
     turns: Arc<Semaphore>,
-    running: Mutex<HashMap<Parameters, Arc<Gathering>>>,
+    board: Board<Parameters, Key, Page, Unavailable, Tag>,
     compressors: Compressors,
 }
 
-/// One gathering. `Wanted` -> the pages -> closed, under one lock: who finds it open gets its page from it.
-struct Gathering {
+/// What tells pages of one gathering apart.
+type Key = (Rendering, Coding);
+/// One gathering: what is wanted of it are pages.
+type Gathering = Work<Key, Page, Unavailable, Tag>;
+
+struct Tag {
     deadline: Instant,
-    pages: Mutex<Pages>,
-    /// Counts the pages that were finished; told after each.
+    /// Counts the pages that were finished, and the end; told after each.
     finished: watch::Sender<usize>,
 }
 
-#[derive(Default)]
-struct Pages {
-    wanted: Vec<(Rendering, Coding)>,
-    done: Vec<((Rendering, Coding), Rendered)>,
-    /// An end without pages: the same answer for all.
-    failed: Option<Unavailable>,
-    closed: bool,
+impl Tag {
+    fn tell(&self) {
+        self.finished.send_modify(|n| *n += 1);
+    }
 }
 
 impl Gatherer {
@@ -141,7 +141,7 @@ impl Gatherer {
         Self(Arc::new(Inner {
             source: Box::new(source),
             turns: Arc::new(Semaphore::new(turns.max(1))),
-            running: Mutex::default(),
+            board: Board::new(),
             compressors: Compressors::default(),
         }))
     }
@@ -161,19 +161,13 @@ impl Gatherer {
         let deadline = Instant::now() + scrape.time;
         let key = (scrape.rendering, scrape.coding);
         let gathering = self.join(key, parameters, deadline)?;
-        let mut finished = gathering.finished.subscribe();
+        let mut finished = gathering.tag.finished.subscribe();
         loop {
-            {
-                let pages = lock(&gathering.pages);
-                if let Some((_, page)) = pages.done.iter().find(|(k, _)| *k == key) {
-                    return page.clone();
-                }
-                if let Some(failed) = &pages.failed {
-                    return Err(failed.clone());
-                }
+            if let Some(rendered) = gathering.look(key) {
+                return rendered;
             }
-            // Half a second more than the work has: what is late is told by the page itself, if it is made at all.
-            let patience = deadline + Duration::from_millis(400);
+            // A little more than the work has: what is late is told by the page itself, if it is made at all.
+            let patience = deadline + GRACE;
             if tokio::time::timeout_at(patience.into(), finished.changed()).await.is_err() {
                 return Err(Unavailable::busy("gathering the metrics takes longer than the scrape has time"));
             }
@@ -183,40 +177,31 @@ impl Gatherer {
     /// The gathering that a scrape gets its page from.
     fn join(
         &self,
-        key: (Rendering, Coding),
+        key: Key,
         parameters: Parameters,
         deadline: Instant,
     ) -> Result<Arc<Gathering>, Unavailable> {
-        let mut running = lock(&self.0.running);
-        if let Some(gathering) = running.get(&parameters) {
-            let mut pages = lock(&gathering.pages);
-            if !pages.closed {
-                if Instant::now() > gathering.deadline + Duration::from_millis(400) {
-                    return Err(stuck());
-                }
-                if !pages.wanted.contains(&key) {
-                    pages.wanted.push(key);
-                }
-                drop(pages);
-                return Ok(gathering.clone());
+        let now = Instant::now();
+        let may_join = |tag: &Tag| if now > tag.deadline + GRACE { Err(stuck()) } else { Ok(()) };
+        let begin = |running: &mut dyn Iterator<Item = &Tag>| {
+            // All turns are taken, and all by gatherings that do not come back.
+            let mut running = running.peekable();
+            if self.0.turns.available_permits() == 0
+                && running.peek().is_some()
+                && running.all(|tag| now > tag.deadline)
+            {
+                return Err(stuck());
+            }
+            Ok(Tag { deadline, finished: watch::Sender::new(0) })
+        };
+        match self.0.board.join(parameters.clone(), key, may_join, begin)? {
+            Joined::Running(gathering) => Ok(gathering),
+            Joined::New(gathering) => {
+                let ask = Ask { parameters, deadline };
+                tokio::spawn(self.clone().run(ask, gathering.clone()));
+                Ok(gathering)
             }
         }
-        if self.0.turns.available_permits() == 0
-            && running.values().all(|gathering| Instant::now() > gathering.deadline)
-            && !running.is_empty()
-        {
-            return Err(stuck());
-        }
-        let gathering = Arc::new(Gathering {
-            deadline,
-            pages: Mutex::new(Pages { wanted: vec![key], ..Pages::default() }),
-            finished: watch::Sender::new(0),
-        });
-        running.insert(parameters.clone(), gathering.clone());
-        drop(running);
-        let ask = Ask { parameters, deadline };
-        tokio::spawn(self.clone().run(ask, gathering.clone()));
-        Ok(gathering)
     }
 
     /// Waits for a turn, and gathers on a thread that may block.
@@ -247,7 +232,9 @@ impl Gatherer {
         let gathered = self.0.source.gather(ask)?;
         let mut bodies: Vec<(Rendering, Bytes)> = Vec::new();
         loop {
-            let Some((rendering, coding)) = self.next_wanted(ask, gathering) else { return Ok(()) };
+            let Some((rendering, coding)) = self.0.board.next(&ask.parameters, gathering) else {
+                return Ok(());
+            };
             let body = if let Some((_, body)) = bodies.iter().find(|(r, _)| *r == rendering) {
                 body.clone()
             } else {
@@ -258,39 +245,20 @@ impl Gatherer {
                 body
             };
             let page = Page::with_compressors(&self.0.compressors, &ask.parameters, rendering, body, coding);
-            lock(&gathering.pages).done.push(((rendering, coding), Ok(page)));
-            gathering.finished.send_modify(|n| *n += 1);
+            gathering.done((rendering, coding), page);
+            gathering.tag.tell();
         }
-    }
-
-    /// A page that is wanted and not made yet. When there is none the gathering is closed: nobody joins it any more.
-    fn next_wanted(&self, ask: &Ask, gathering: &Gathering) -> Option<(Rendering, Coding)> {
-        let mut running = lock(&self.0.running);
-        let mut pages = lock(&gathering.pages);
-        let next = pages.wanted.iter().find(|key| !pages.done.iter().any(|(k, _)| k == *key)).copied();
-        if next.is_none() {
-            pages.closed = true;
-            running.remove(&ask.parameters);
-        }
-        next
     }
 
     fn end(&self, ask: &Ask, gathering: &Gathering, failed: Option<Unavailable>) {
-        let mut running = lock(&self.0.running);
-        let mut pages = lock(&gathering.pages);
-        if !pages.closed {
-            pages.closed = true;
-            running.remove(&ask.parameters);
-        }
-        pages.failed = failed;
-        drop((pages, running));
-        gathering.finished.send_modify(|n| *n += 1);
+        self.0.board.end(&ask.parameters, gathering, failed);
+        gathering.tag.tell();
     }
 }
 
 impl fmt::Debug for Gatherer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gatherer").field("running", &lock(&self.0.running).len()).finish_non_exhaustive()
+        f.debug_struct("Gatherer").field("running", &self.0.board.open()).finish_non_exhaustive()
     }
 }
 
@@ -310,6 +278,9 @@ fn log_report(report: &Report) {
     }
 }
 
+/// How long after the end of the work its answer may still come.
+const GRACE: Duration = Duration::from_millis(400);
+
 /// How many of one page's complaints are logged.
 const LOGGED: usize = 10;
 
@@ -317,9 +288,4 @@ const LOGGED: usize = 10;
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
-}
-
-/// No code that holds one of these locks panics half way through a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

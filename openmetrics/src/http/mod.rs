@@ -33,6 +33,7 @@ mod limits;
 pub mod reply;
 mod scrape;
 mod server;
+mod shared;
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -1,30 +1,32 @@
 //! A client that can misbehave: it sends any bytes, and reads answers as HTTP/1.1 has them.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType};
+
 /// How long anything may take unless a case says otherwise.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A well-formed scrape of a connection that stays open.
-pub(crate) const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+pub(super) const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// An answer, whole.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
     /// The value of a header, by its name in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// An error unless it is a whole page.
-    pub(crate) fn expect_page(self) -> Result<Self, String> {
+    pub(super) fn expect_page(self) -> Result<Self, String> {
         if self.status == 200 && !self.body.is_empty() {
             Ok(self)
         } else {
@@ -34,26 +36,38 @@ impl Answer {
 }
 
 /// One connection.
-pub(crate) struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    pub(crate) fn open(address: &str) -> io::Result<Self> {
+    pub(super) fn open(address: &str) -> io::Result<Self> {
         let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::over(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    /// The same from an address of this machine of one's own choice.
+    pub(super) fn open_from(address: &str, source: Ipv4Addr) -> io::Result<Self> {
+        let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &SocketAddr::from((source, 0)))?;
+        rustix::net::connect(&socket, &address)?;
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
     /// Reads one answer; to a HEAD request there is no body.
-    pub(crate) fn answer(&mut self, to_head: bool) -> io::Result<Answer> {
+    pub(super) fn answer(&mut self, to_head: bool) -> io::Result<Answer> {
         let end = Instant::now() + PATIENCE;
         let head = loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
@@ -99,7 +113,7 @@ impl Connection {
     }
 
     /// Waits until the other side ends the connection; whether it does so in time.
-    pub(crate) fn is_cut_within(&mut self, patience: Duration) -> bool {
+    pub(super) fn is_cut_within(&mut self, patience: Duration) -> bool {
         let end = Instant::now() + patience;
         loop {
             match self.fill(end) {
@@ -143,7 +157,7 @@ impl Connection {
 }
 
 /// One whole page over a connection of its own.
-pub(crate) fn scrape(address: &str) -> Result<Answer, String> {
+pub(super) fn scrape(address: &str) -> Result<Answer, String> {
     let ask = || {
         let mut connection = Connection::open(address)?;
         connection.send(SCRAPE.as_bytes())?;
@@ -152,7 +166,7 @@ pub(crate) fn scrape(address: &str) -> Result<Answer, String> {
     ask().map_err(|e: io::Error| format!("a scrape failed: {e}"))?.expect_page()
 }
 
-pub(crate) fn is_timeout(error: &io::Error) -> bool {
+pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 

@@ -3,11 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Scale;
 use super::client::{Connection, SCRAPE};
 use super::subject::Subject;
 
 /// Eight scrapes that are under way when the program is told to stop.
-pub(crate) fn stop(subject: &Subject) -> Result<String, String> {
+pub(super) fn stop(subject: &Subject, scale: Scale) -> Result<String, String> {
     const SCRAPES: usize = 8;
     let running = subject.start();
     let mut connections = Vec::new();
@@ -39,5 +40,9 @@ pub(crate) fn stop(subject: &Subject) -> Result<String, String> {
     });
     let exit = if exited_well { "exit 0" } else { "exit by a signal or with an error" };
     let figures = format!("{lost} of {SCRAPES} lost, {exit} after {:.1} s", took.as_secs_f64());
-    if lost == 0 && exited_well && took <= Duration::from_secs(5) { Ok(figures) } else { Err(figures) }
+    if lost == 0 && exited_well && took <= scale.patience(Duration::from_secs(5)) {
+        Ok(figures)
+    } else {
+        Err(figures)
+    }
 }

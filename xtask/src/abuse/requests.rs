@@ -18,7 +18,7 @@ struct Request {
 const BAD: &[u16] = &[400, 501, 505];
 const TOO_LARGE: &[u16] = &[414, 431];
 
-pub(crate) fn run(subject: &Subject) -> Result<String, String> {
+pub(super) fn run(subject: &Subject) -> Result<String, String> {
     let running = subject.start();
     let requests = requests();
     let mut wrong = Vec::new();
@@ -181,13 +181,11 @@ fn requests() -> Vec<Request> {
     ];
     // Two in one packet: both have to be answered, in order.
     requests.push(request("two scrapes at once", &format!("{SCRAPE}{SCRAPE}"), &[200], false));
-    let mut raw = b"GET /metrics\xff HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec();
     requests.push(Request {
         name: "a target that is no ASCII",
-        bytes: raw.clone(),
+        bytes: b"GET /metrics\xff HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         statuses: &[400, 404],
         ends: false,
     });
-    raw.clear();
     requests
 }

@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 const BUFFER: usize = 2048;
 
 /// Sends a request and reads the answer, a byte a second, until it ends or `patience` does.
-pub(crate) fn read(address: &str, request: &[u8], patience: Duration) -> io::Result<()> {
+pub(super) fn read(address: &str, request: &[u8], patience: Duration) -> io::Result<()> {
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket: OwnedFd = socket(family, SocketType::STREAM, None)?;

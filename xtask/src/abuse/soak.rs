@@ -3,19 +3,28 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Scale;
 use super::subject::Subject;
 
-/// Scrapes every second, and sees whether memory, threads and file descriptors grow after a quarter of the time.
-pub(crate) fn run(subject: &Subject, time: Duration) -> Result<String, String> {
-    const A_MINUTE: f64 = 1024.0; // KiB that memory may grow in a minute
+/// So long things may still settle; a quarter of a shorter soak.
+const SETTLES: Duration = Duration::from_secs(120);
+/// What memory may grow by from then on, in KiB.
+const GROWTH: f64 = 1024.0;
+
+/// Scrapes every second, and sees whether memory, threads and file descriptors grow once things have settled.
+pub(super) fn run(subject: &Subject, scale: Scale) -> Result<String, String> {
+    let time = scale.soak;
+    let settles = SETTLES.min(time / 4);
     let running = subject.start();
     let start = Instant::now();
     let mut memory = Vec::new();
     let mut first = None;
+    let mut series = 0;
     while start.elapsed() < time {
         let second = Instant::now();
-        running.scrape()?;
-        if start.elapsed() >= time / 4 {
+        let page = running.scrape()?;
+        series = page.body.iter().filter(|b| **b == b'\n').count();
+        if start.elapsed() >= settles {
             memory.push((start.elapsed().as_secs_f64() / 60.0, running.memory_kib() as f64));
             first.get_or_insert((running.files(), running.threads()));
         }
@@ -24,15 +33,14 @@ pub(crate) fn run(subject: &Subject, time: Duration) -> Result<String, String> {
     let (files, threads) = (running.files(), running.threads());
     let (files_before, threads_before) = first.unwrap_or((files, threads));
     let slope = slope(&memory);
+    let growth = slope * (time - settles).as_secs_f64() / 60.0;
     let figures = format!(
-        "{slope:+.0} KiB a minute, files {files_before} -> {files}, threads {threads_before} -> {threads}, over {} s",
+        "{slope:+.0} KiB a minute, {growth:+.0} KiB in all, files {files_before} -> {files}, \
+         threads {threads_before} -> {threads}, over {} s, {series} lines a page",
         time.as_secs()
     );
-    if slope <= A_MINUTE && files <= files_before + 2 && threads <= threads_before + 2 {
-        Ok(figures)
-    } else {
-        Err(figures)
-    }
+    let flat = files <= files_before + 2 && threads <= threads_before + 2;
+    if growth <= scale.of(GROWTH, 16.0 * GROWTH) && flat { Ok(figures) } else { Err(figures) }
 }
 
 /// How much y grows with x, by least squares.

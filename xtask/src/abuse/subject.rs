@@ -3,107 +3,110 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xtask::peers::Program;
-
 use super::client::{self, Answer};
-use crate::steps;
-use crate::workspace::{cargo, root};
+use crate::peers::Program;
 
-/// A program of ours that serves metrics.
-pub(crate) struct Source {
-    pub(crate) name: &'static str,
-    pub(crate) package: &'static str,
-    /// Which of the package's programs it is, as `cargo build` takes it.
-    selection: &'static [&'static str],
-    /// Where the built program is, from `target/release`.
-    path: &'static str,
-    arguments: &'static [&'static str],
+/// What a program is, so that it is started and abused in a way that it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The node exporter.
+    Node,
+    /// The SNMP bridge.
+    Snmp,
+    /// An application that serves its metrics at `--listen`.
+    Application,
+    /// An application whose series come and go: it is only watched.
+    Churn,
 }
 
-pub(crate) const SUBJECTS: &[Source] = &[
-    Source {
-        name: "node-exporter",
-        package: "openmetrics-node-exporter",
-        selection: &["--bin", "node-exporter"],
-        path: "node-exporter",
-        arguments: &["--web.listen-address=127.0.0.1:0"],
-    },
-    Source {
-        name: "snmp-bridge",
-        package: "openmetrics-snmp-bridge",
-        selection: &["--bin", "snmp-bridge"],
-        path: "snmp-bridge",
-        arguments: &["--web.listen-address=127.0.0.1:0"],
-    },
-    Source {
-        name: "quickstart",
-        package: "openmetrics-examples",
-        selection: &["--example", "quickstart"],
-        path: "examples/quickstart",
-        arguments: &["--listen", "127.0.0.1:0"],
-    },
-];
+impl Kind {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Node => &["--web.listen-address=127.0.0.1:0"],
+            Self::Snmp => &[
+                "--web.listen-address=127.0.0.1:0",
+                concat!("--config.file=", env!("CARGO_MANIFEST_DIR"), "/src/abuse/snmp.yml"),
+            ],
+            Self::Application => &["--listen", "127.0.0.1:0"],
+            Self::Churn => &["--listen", "127.0.0.1:0", "--a-second", "1000"],
+        }
+    }
+
+    /// Whether a case is for programs of this kind.
+    pub(super) fn is_for(self, case: &str) -> bool {
+        self != Self::Churn || case == "soak"
+    }
+}
 
 /// A built program, to be started as often as needed.
-pub(crate) struct Subject {
+#[derive(Debug)]
+pub struct Subject {
+    pub(super) kind: Kind,
     path: PathBuf,
-    arguments: &'static [&'static str],
-}
-
-impl Source {
-    pub(crate) fn build(&self) -> Result<Subject, String> {
-        let mut command = cargo(["build", "--quiet", "--release", "--package", self.package]);
-        command.args(self.selection);
-        steps::run(&mut command)?;
-        Ok(Subject { path: root().join("target/release").join(self.path), arguments: self.arguments })
-    }
 }
 
 impl Subject {
-    pub(crate) fn start(&self) -> Running {
-        Running(Program::start(&self.path, self.arguments))
+    /// The program at `path`.
+    pub fn new(kind: Kind, path: PathBuf) -> Self {
+        Self { kind, path }
+    }
+
+    pub(super) fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(super) fn start_with(&self, more: &[&str]) -> Running {
+        let arguments = [self.kind.arguments(), more].concat();
+        Running(Program::start(&self.path, &arguments))
+    }
+
+    /// The same after a script of the shell, in which it is `exec "$0" "$@"`.
+    pub(super) fn start_by(&self, shell: &[&str], script: &str, more: &[&str]) -> Running {
+        let path = self.path.display().to_string();
+        let program = shell.first().copied().unwrap_or("sh");
+        let mut arguments = shell.get(1..).unwrap_or_default().to_vec();
+        arguments.extend(["-c", script, &path]);
+        arguments.extend(self.kind.arguments().iter().chain(more));
+        Running(Program::start(Path::new(program), &arguments))
     }
 
     /// The same with a limit on open files.
-    pub(crate) fn start_with_files(&self, limit: u32) -> Running {
-        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
-        let path = self.path.display().to_string();
-        let mut arguments = vec!["-c", &script, &path];
-        arguments.extend(self.arguments);
-        Running(Program::start(Path::new("sh"), &arguments))
+    pub(super) fn start_with_files(&self, limit: u32) -> Running {
+        self.start_by(&["sh"], &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), &[])
     }
 }
 
 /// A running subject.
-pub(crate) struct Running(pub(crate) Program);
+pub(super) struct Running(pub(super) Program);
 
 impl Running {
-    pub(crate) fn address(&self) -> &str {
+    pub(super) fn address(&self) -> &str {
         self.0.address()
     }
 
     /// One whole scrape over a connection of its own.
-    pub(crate) fn scrape(&self) -> Result<Answer, String> {
+    pub(super) fn scrape(&self) -> Result<Answer, String> {
         client::scrape(self.address())
     }
 
     /// Resident memory in KiB.
-    pub(crate) fn memory_kib(&self) -> u64 {
+    pub(super) fn memory_kib(&self) -> u64 {
         self.status("VmRSS:")
     }
 
     /// Whose threads these are: all of the process.
-    pub(crate) fn threads(&self) -> u64 {
+    pub(super) fn threads(&self) -> u64 {
         self.status("Threads:")
     }
 
     /// How many files and sockets it has open.
-    pub(crate) fn files(&self) -> usize {
+    pub(super) fn files(&self) -> usize {
         fs::read_dir(self.proc("fd")).map_or(0, Iterator::count)
     }
 
     /// Processor time so far, in seconds.
-    pub(crate) fn processor_seconds(&self) -> f64 {
+    pub(super) fn processor_seconds(&self) -> f64 {
         // pid (name) state ppid ... with utime and stime as the 14th and 15th; the name may have spaces in it
         let stat = fs::read_to_string(self.proc("stat")).unwrap_or_default();
         let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
@@ -120,5 +123,38 @@ impl Running {
 
     fn proc(&self, file: &str) -> PathBuf {
         Path::new("/proc").join(self.0.pid().to_string()).join(file)
+    }
+}
+
+/// A folder of a case's own, removed at its end.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new(name: &str) -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("abuse-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn folder(&self, name: &str) -> Result<PathBuf, String> {
+        let path = self.0.join(name);
+        fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, String> {
+        let path = self.0.join(name);
+        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
