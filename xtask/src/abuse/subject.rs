@@ -105,6 +105,25 @@ impl Running {
         fs::read_dir(self.proc("fd")).map_or(0, Iterator::count)
     }
 
+    /// How many connections to it the kernel has on its side, those included that the program has closed already and that
+    /// still have something to deliver.
+    pub(super) fn connections(&self) -> usize {
+        // sl  local_address rem_address   st ...
+        //  0: 0100007F:1F90 0100007F:D431 01 ...
+        const LISTENING: &str = "0A";
+        const WAITING_FOR_STRAYS: &str = "06"; // TIME_WAIT has nothing to deliver
+        let port =
+            self.address().rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).unwrap_or(0);
+        let port = format!(":{port:04X}");
+        let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let is_one = |line: &&str| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (local, state) = (fields.next().unwrap_or_default(), fields.nth(1).unwrap_or_default());
+            local.ends_with(&port) && state != LISTENING && state != WAITING_FOR_STRAYS
+        };
+        table.lines().skip(1).filter(is_one).count()
+    }
+
     /// Processor time so far, in seconds.
     pub(super) fn processor_seconds(&self) -> f64 {
         // pid (name) state ppid ... with utime and stime as the 14th and 15th; the name may have spaces in it
