@@ -19,37 +19,25 @@ const SECOND: Duration = Duration::from_secs(1);
 const SCRAPES: usize = 50;
 
 pub(super) fn run(subject: &Subject, scale: Scale) -> Verdict {
-    let cases: &[Hangs] = match subject.kind {
-        Kind::Node => &[pipe, mount, sensor],
-        Kind::Snmp => &[device],
+    let cases = match subject.kind {
+        Kind::Node => vec![Some(pipe(subject, scale)), mount(subject, scale), sensor(subject, scale)],
+        Kind::Snmp => vec![Some(device(subject, scale))],
         Kind::Application | Kind::Churn => return None,
     };
-    let mut figures = Vec::new();
-    for case in cases {
-        match case(subject, scale) {
-            Some(Ok(seen)) => figures.push(seen),
-            Some(Err(why)) => return Some(Err(why)),
-            None => {}
-        }
-    }
-    Some(Ok(figures.join("; ")))
+    let figures: Result<Vec<String>, String> = cases.into_iter().flatten().collect();
+    Some(figures.map(|figures| figures.join("; ")))
 }
 
-type Hangs = fn(&Subject, Scale) -> Verdict;
-
 /// A pipe without a writer among the text files of the node exporter, beside a file that is well.
-fn pipe(subject: &Subject, scale: Scale) -> Verdict {
-    let work = || {
-        let folder = Folder::new("pipe")?;
-        folder.write("good.prom", "abuse_good 1\n")?;
-        let pipe = folder.path().join("pipe.prom");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o644.into()).map_err(|e| format!("mkfifo: {e}"))?;
-        let of_folder = format!("--collector.textfile.directory={}", folder.path().display());
-        let running = subject.start_with(&[&of_folder]);
-        let is_well = |page: &str| page.contains("\nabuse_good 1\n") && page.contains("\nnode_load1 ");
-        watch("a pipe", &running, "/metrics", is_well, scale)
-    };
-    Some(work())
+fn pipe(subject: &Subject, scale: Scale) -> Result<String, String> {
+    let folder = Folder::new("pipe")?;
+    folder.write("good.prom", "abuse_good 1\n")?;
+    let pipe = folder.path().join("pipe.prom");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o644.into()).map_err(|e| format!("mkfifo: {e}"))?;
+    let of_folder = format!("--collector.textfile.directory={}", folder.path().display());
+    let running = subject.start_with(&[&of_folder]);
+    let is_well = |page: &str| page.contains("\nabuse_good 1\n") && page.contains("\nnode_load1 ");
+    watch("a pipe", &running, "/metrics", is_well, scale)
 }
 
 /// A file system whose server never answers. It exists in the exporter's own view of the mounts only, and ends with it:
@@ -140,26 +128,23 @@ fn sensor(subject: &Subject, scale: Scale) -> Verdict {
 }
 
 /// A device that is silent. Asking it takes the time there is; the bridge's own metrics do not wait for it.
-fn device(subject: &Subject, scale: Scale) -> Verdict {
-    let work = || {
-        let silent = UdpSocket::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-        let at = silent.local_addr().map_err(|e| e.to_string())?;
-        let running = subject.start();
-        let target = format!("/snmp?target={at}&module=if_mib");
-        let start = Instant::now();
-        let mut asked = Connection::open(running.address()).map_err(|e| e.to_string())?;
-        let headers = format!("X-Prometheus-Scrape-Timeout-Seconds: {}\r\n", TIMEOUT.as_secs());
-        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-        asked.send(request.as_bytes()).map_err(|e| e.to_string())?;
-        let beside = watch("a device", &running, "/metrics", |_| true, scale)?;
-        asked.answer(false).map_err(|e| format!("the scrape of a silent device: {e}"))?;
-        let took = start.elapsed();
-        if took > scale.patience(TIMEOUT) {
-            return Err(format!("a silent device was answered for after {:.1} s", took.as_secs_f64()));
-        }
-        Ok(beside)
-    };
-    Some(work())
+fn device(subject: &Subject, scale: Scale) -> Result<String, String> {
+    let silent = UdpSocket::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let at = silent.local_addr().map_err(|e| e.to_string())?;
+    let running = subject.start();
+    let target = format!("/snmp?target={at}&module=if_mib");
+    let start = Instant::now();
+    let mut asked = Connection::open(running.address()).map_err(|e| e.to_string())?;
+    let headers = format!("X-Prometheus-Scrape-Timeout-Seconds: {}\r\n", TIMEOUT.as_secs());
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    asked.send(request.as_bytes()).map_err(|e| e.to_string())?;
+    let beside = watch("a device", &running, "/metrics", |_| true, scale)?;
+    asked.answer(false).map_err(|e| format!("the scrape of a silent device: {e}"))?;
+    let took = start.elapsed();
+    if took > scale.patience(TIMEOUT) {
+        return Err(format!("a silent device was answered for after {:.1} s", took.as_secs_f64()));
+    }
+    Ok(beside)
 }
 
 /// Scrapes again and again: the first may take its time, the others may not, and nothing piles up.

@@ -23,7 +23,7 @@ pub(super) fn run(subject: &Subject, scale: Scale) -> Result<String, String> {
     while start.elapsed() < time {
         let second = Instant::now();
         let page = running.scrape()?;
-        series = page.body.iter().filter(|b| **b == b'\n').count();
+        series = String::from_utf8_lossy(&page.body).lines().count();
         if start.elapsed() >= settles {
             memory.push((start.elapsed().as_secs_f64() / 60.0, running.memory_kib() as f64));
             first.get_or_insert((running.files(), running.threads()));
@@ -33,7 +33,7 @@ pub(super) fn run(subject: &Subject, scale: Scale) -> Result<String, String> {
     let (files, threads) = (running.files(), running.threads());
     let (files_before, threads_before) = first.unwrap_or((files, threads));
     let slope = slope(&memory);
-    let growth = slope * (time - settles).as_secs_f64() / 60.0;
+    let growth = slope * time.saturating_sub(settles).as_secs_f64() / 60.0;
     let figures = format!(
         "{slope:+.0} KiB a minute, {growth:+.0} KiB in all, files {files_before} -> {files}, \
          threads {threads_before} -> {threads}, over {} s, {series} lines a page",
