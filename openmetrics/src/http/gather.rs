@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use super::Response;
 use super::reply::{overloaded, text};
 use super::scrape::{Compressors, Page, Rendering, Scrape};
-use super::shared::{Board, Joined, Work};
+use super::shared::{Board, Joined, Sharing, Work};
 use crate::format::negotiate::Coding;
 use crate::model::{Collector, Report};
 
@@ -109,14 +109,25 @@ pub struct Gatherer(Arc<Inner>);
 struct Inner {
     source: Box<dyn Source>,
     turns: Arc<Semaphore>,
-    board: Board<Parameters, Key, Page, Unavailable, Tag>,
+    board: Board<Pages>,
     compressors: Compressors,
 }
 
 /// What tells pages of one gathering apart.
 type Key = (Rendering, Coding);
-/// One gathering: what is wanted of it are pages.
-type Gathering = Work<Key, Page, Unavailable, Tag>;
+
+/// What scrapes share: a gathering for the same parameters, of which pages are wanted.
+struct Pages;
+
+impl Sharing for Pages {
+    type Key = Parameters;
+    type Wanted = Key;
+    type Made = Page;
+    type Failure = Unavailable;
+    type Tag = Tag;
+}
+
+type Gathering = Work<Pages>;
 
 struct Tag {
     deadline: Instant,

@@ -22,23 +22,36 @@ use std::sync::PoisonError;
 #[cfg(not(all(loom, test)))]
 use std::sync::{Mutex, MutexGuard};
 
+/// What is shared.
+pub(super) trait Sharing {
+    /// What a work is about.
+    type Key: Eq + Hash;
+    /// One thing that may be wanted of it.
+    type Wanted: Copy + PartialEq;
+    /// That thing, made.
+    type Made: Clone;
+    /// Why nothing was made.
+    type Failure: Clone;
+    /// What the users of a work need to know of it, and how those that wait are told.
+    type Tag;
+}
+
 /// The works that are open, by what they are about.
-pub(super) struct Board<K, Wanted, Made, Failure, Tag> {
-    open: Mutex<HashMap<K, Arc<Work<Wanted, Made, Failure, Tag>>>>,
+pub(super) struct Board<S: Sharing> {
+    open: Mutex<HashMap<S::Key, Arc<Work<S>>>>,
 }
 
 /// One piece of work.
-pub(super) struct Work<Wanted, Made, Failure, Tag> {
-    /// What its users need to know of it, and how those that wait are told.
-    pub(super) tag: Tag,
-    state: Mutex<State<Wanted, Made, Failure>>,
+pub(super) struct Work<S: Sharing> {
+    pub(super) tag: S::Tag,
+    state: Mutex<State<S>>,
 }
 
-struct State<Wanted, Made, Failure> {
-    wanted: Vec<Wanted>,
-    made: Vec<(Wanted, Made)>,
+struct State<S: Sharing> {
+    wanted: Vec<S::Wanted>,
+    made: Vec<(S::Wanted, S::Made)>,
     /// An end without what was wanted: the same for all.
-    failed: Option<Failure>,
+    failed: Option<S::Failure>,
     closed: bool,
 }
 
@@ -50,13 +63,7 @@ pub(super) enum Joined<W> {
     New(W),
 }
 
-impl<K, Wanted, Made, Failure, Tag> Board<K, Wanted, Made, Failure, Tag>
-where
-    K: Eq + Hash,
-    Wanted: Copy + PartialEq,
-    Made: Clone,
-    Failure: Clone,
-{
+impl<S: Sharing> Board<S> {
     pub(super) fn new() -> Self {
         Self { open: Mutex::new(HashMap::new()) }
     }
@@ -70,11 +77,11 @@ where
     /// tag that `begin` makes from the tags of those that are open.
     pub(super) fn join<Refusal>(
         &self,
-        key: K,
-        wanted: Wanted,
-        may_join: impl FnOnce(&Tag) -> Result<(), Refusal>,
-        begin: impl FnOnce(&mut dyn Iterator<Item = &Tag>) -> Result<Tag, Refusal>,
-    ) -> Result<Joined<Arc<Work<Wanted, Made, Failure, Tag>>>, Refusal> {
+        key: S::Key,
+        wanted: S::Wanted,
+        may_join: impl FnOnce(&S::Tag) -> Result<(), Refusal>,
+        begin: impl FnOnce(&mut dyn Iterator<Item = &S::Tag>) -> Result<S::Tag, Refusal>,
+    ) -> Result<Joined<Arc<Work<S>>>, Refusal> {
         let mut open = lock(&self.open);
         if let Some(work) = open.get(&key) {
             may_join(&work.tag)?;
@@ -92,7 +99,7 @@ where
     }
 
     /// Something that is wanted and not made yet. When there is nothing the work is closed: nobody joins it any more.
-    pub(super) fn next(&self, key: &K, work: &Work<Wanted, Made, Failure, Tag>) -> Option<Wanted> {
+    pub(super) fn next(&self, key: &S::Key, work: &Work<S>) -> Option<S::Wanted> {
         let mut open = lock(&self.open);
         let mut state = lock(&work.state);
         let next = state.next();
@@ -103,7 +110,7 @@ where
     }
 
     /// Closes the work if it is still open, with a failure if there is one.
-    pub(super) fn end(&self, key: &K, work: &Work<Wanted, Made, Failure, Tag>, failed: Option<Failure>) {
+    pub(super) fn end(&self, key: &S::Key, work: &Work<S>, failed: Option<S::Failure>) {
         let mut open = lock(&self.open);
         let mut state = lock(&work.state);
         state.close(&mut open, key);
@@ -111,26 +118,26 @@ where
     }
 }
 
-impl<Wanted: Copy + PartialEq, Made: Clone, Failure: Clone, Tag> Work<Wanted, Made, Failure, Tag> {
+impl<S: Sharing> Work<S> {
     /// Puts in place what was wanted.
-    pub(super) fn done(&self, wanted: Wanted, made: Made) {
+    pub(super) fn done(&self, wanted: S::Wanted, made: S::Made) {
         lock(&self.state).made.push((wanted, made));
     }
 
     /// What came of it, if anything has.
-    pub(super) fn look(&self, wanted: Wanted) -> Option<Result<Made, Failure>> {
+    pub(super) fn look(&self, wanted: S::Wanted) -> Option<Result<S::Made, S::Failure>> {
         let state = lock(&self.state);
         let made = state.made.iter().find(|(w, _)| *w == wanted).map(|(_, made)| Ok(made.clone()));
         made.or_else(|| state.failed.clone().map(Err))
     }
 }
 
-impl<Wanted: Copy + PartialEq, Made, Failure> State<Wanted, Made, Failure> {
-    fn next(&self) -> Option<Wanted> {
+impl<S: Sharing> State<S> {
+    fn next(&self) -> Option<S::Wanted> {
         self.wanted.iter().find(|wanted| !self.made.iter().any(|(made, _)| made == *wanted)).copied()
     }
 
-    fn close<K: Eq + Hash, W>(&mut self, open: &mut HashMap<K, W>, key: &K) {
+    fn close(&mut self, open: &mut HashMap<S::Key, Arc<Work<S>>>, key: &S::Key) {
         // Once it is closed, the board may have another work under the same key.
         if !std::mem::replace(&mut self.closed, true) {
             open.remove(key);
@@ -176,20 +183,30 @@ mod loom_models {
         }
     }
 
-    type Pages = Board<(), u8, (usize, u8), &'static str, Told>;
-    type Gathering = Work<u8, (usize, u8), &'static str, Told>;
+    /// Pages in formats that are numbers, with the number of their gathering.
+    struct Pages;
+
+    impl Sharing for Pages {
+        type Key = ();
+        type Wanted = u8;
+        type Made = (usize, u8);
+        type Failure = &'static str;
+        type Tag = Told;
+    }
+
+    type Gathering = Work<Pages>;
 
     struct Endpoint {
-        board: Pages,
+        board: Board<Pages>,
         turn: LoomMutex<()>,
         gatherings: AtomicUsize,
         at_once: AtomicUsize,
-        next: fn(&Pages, &Gathering) -> Option<u8>,
+        next: fn(&Board<Pages>, &Gathering) -> Option<u8>,
         fails: bool,
     }
 
     impl Endpoint {
-        fn new(next: fn(&Pages, &Gathering) -> Option<u8>, fails: bool) -> Arc<Self> {
+        fn new(next: fn(&Board<Pages>, &Gathering) -> Option<u8>, fails: bool) -> Arc<Self> {
             Arc::new(Self {
                 board: Board::new(),
                 turn: LoomMutex::new(()),
@@ -243,7 +260,7 @@ mod loom_models {
         }
     }
 
-    fn scrapes(formats: &'static [u8], next: fn(&Pages, &Gathering) -> Option<u8>, fails: bool) {
+    fn scrapes(formats: &'static [u8], next: fn(&Board<Pages>, &Gathering) -> Option<u8>, fails: bool) {
         loom::model(move || {
             let endpoint = Endpoint::new(next, fails);
             let threads: Vec<_> = formats
@@ -264,7 +281,7 @@ mod loom_models {
         });
     }
 
-    fn next(board: &Pages, work: &Gathering) -> Option<u8> {
+    fn next(board: &Board<Pages>, work: &Gathering) -> Option<u8> {
         board.next(&(), work)
     }
 
@@ -285,7 +302,7 @@ mod loom_models {
     }
 
     /// The planted mistake: to see that nothing is wanted, and to close only then. Who joins in between waits for ever.
-    fn next_in_two_steps(board: &Pages, work: &Gathering) -> Option<u8> {
+    fn next_in_two_steps(board: &Board<Pages>, work: &Gathering) -> Option<u8> {
         let next = lock(&work.state).next();
         if next.is_none() {
             let mut open = lock(&board.open);
