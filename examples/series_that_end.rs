@@ -7,7 +7,6 @@
 //! Labels whose values never come back cost memory for ever, here and in the database behind the scraper; a series that
 //! is removed when its subject ends costs only what the database keeps.
 
-use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,12 +34,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = argument("--listen").unwrap_or("127.0.0.1:9000".to_owned());
     let server = openmetrics::http::serve_collector(listen, registry)?;
     println!("metrics: http://{}/metrics", server.address());
-    work(&jobs, a_second)?;
+    work(&jobs, a_second);
     Ok(())
 }
 
 /// Begins that many jobs each second and ends those of the second before.
-fn work(jobs: &Jobs, a_second: u32) -> io::Result<()> {
+fn work(jobs: &Jobs, a_second: u32) {
     let mut running: Vec<String> = Vec::new();
     for second in 0_u64.. {
         let began = Instant::now();
@@ -55,7 +54,6 @@ fn work(jobs: &Jobs, a_second: u32) -> io::Result<()> {
         running = ids;
         thread::sleep(Duration::from_secs(1).saturating_sub(began.elapsed()));
     }
-    Ok(())
 }
 
 fn argument(name: &str) -> Option<String> {
