@@ -8,7 +8,7 @@
 //! | only their count and sum | [`Summary`] |
 //! | facts about the program: version, commit | [`Info`] |
 //! | which of a few states something is in | [`StateSet`] |
-//! | any of these by label | [`Family`] |
+//! | any of these by label | [`Family`]; [`DynamicFamily`] if label names come from a configuration |
 //!
 //! Counters and histograms take [exemplars](SpanContext): from a number to one of the events that it counted.
 //!
@@ -23,6 +23,7 @@ mod callback;
 mod cells;
 mod counter;
 mod distribution;
+mod dynamic;
 mod exemplar;
 mod family;
 mod gauge;
@@ -41,6 +42,7 @@ mod timer;
 
 pub(crate) use callback::Callback;
 pub use counter::{Counter, CounterCell};
+pub use dynamic::DynamicFamily;
 pub use exemplar::{Entered, SpanContext, set_span_source};
 pub use family::{Borrowed, Family};
 pub use gauge::{Gauge, GaugeCell, InFlight};
