@@ -14,4 +14,4 @@ mod table;
 
 pub use measure::{Allocated, allocated, nanoseconds, nanoseconds_on_threads};
 pub use random::Random;
-pub use table::Table;
+pub use table::{Table, is_wanted};

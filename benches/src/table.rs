@@ -28,6 +28,11 @@ impl Table {
     }
 }
 
+/// Whether a row is to be measured: all are, unless the program was given a part of their names.
+pub fn is_wanted(name: &str) -> bool {
+    std::env::args().nth(1).is_none_or(|part| name.contains(&part))
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { title, unit, rows } = self;

@@ -1,12 +1,12 @@
 //! What a scrape costs: counters with three labels in every format, by us, by others (feature `peers`), and what
-//! formatting the values alone takes.
+//! formatting the values alone takes. With an argument, only the rows whose name has it in it.
 
 use std::hint::black_box;
 
 use openmetrics::format::{Format, encode};
 use openmetrics::instrument::{Counter, Family};
 use openmetrics::registry::Registry;
-use openmetrics_benches::{Random, Table, allocated, nanoseconds};
+use openmetrics_benches::{Random, Table, allocated, is_wanted, nanoseconds};
 
 fn main() {
     for series in [1000, 100_000] {
@@ -51,7 +51,9 @@ fn table(series: u64, fractions: bool) {
         row(&mut table, name, series, scrape);
     }
     #[cfg(feature = "peers")]
-    peers::rows(&mut table, series, fractions);
+    if peers::ROWS.iter().any(|name| is_wanted(name)) {
+        peers::rows(&mut table, series, fractions);
+    }
     let values: Vec<f64> = data(series, fractions).map(|(_, value)| value).collect();
     let mut text = String::new();
     row(&mut table, "limit: the values alone, by std's formatting", series, || {
@@ -84,6 +86,9 @@ fn registry(series: u64, fractions: bool) -> Registry {
 }
 
 fn row<R>(table: &mut Table, name: &str, series: u64, mut work: impl FnMut() -> R) {
+    if !is_wanted(name) {
+        return;
+    }
     let (first, allocations) = allocated(&mut work);
     black_box(first);
     let time = nanoseconds(series, || black_box(work()));
@@ -93,6 +98,13 @@ fn row<R>(table: &mut Table, name: &str, series: u64, mut work: impl FnMut() -> 
 #[cfg(feature = "peers")]
 mod peers {
     use super::{HELP, NAMES, Table, data, row};
+
+    pub(super) const ROWS: [&str; 4] = [
+        "prometheus-client, OpenMetrics text",
+        "prometheus-client, OpenMetrics protobuf",
+        "prometheus, text 0.0.4",
+        "prometheus, Prometheus protobuf",
+    ];
 
     pub(super) fn rows(table: &mut Table, series: u64, fractions: bool) {
         prometheus_client_rows(table, series, fractions);
@@ -122,11 +134,11 @@ mod peers {
             }
         }
         let mut page = String::new();
-        row(table, "prometheus-client, OpenMetrics text", series, || {
+        row(table, ROWS[0], series, || {
             page.clear();
             encode(&mut page, &registry).is_ok()
         });
-        row(table, "prometheus-client, OpenMetrics protobuf", series, || {
+        row(table, ROWS[1], series, || {
             use prost::Message;
             // Superseded by its Prometheus protobuf, but what it has for OpenMetrics.
             #[expect(deprecated, reason = "the format is what is compared")]
@@ -146,11 +158,11 @@ mod peers {
             family.with_label_values(&labels.each_ref().map(String::as_str)).inc_by(value);
         }
         let mut page = Vec::new();
-        row(table, "prometheus, text 0.0.4", series, || {
+        row(table, ROWS[2], series, || {
             page.clear();
             TextEncoder::new().encode(&registry.gather(), &mut page).is_ok()
         });
-        row(table, "prometheus, Prometheus protobuf", series, || {
+        row(table, ROWS[3], series, || {
             page.clear();
             ProtobufEncoder::new().encode(&registry.gather(), &mut page).is_ok()
         });

@@ -11,7 +11,7 @@ use super::number::CounterNumber;
 use super::slot::Slot;
 use super::{Cell, Options, handle};
 use crate::error::Error;
-use crate::model::{FamilyEmitter, Labels, MetricType, Point, Timestamp};
+use crate::model::{FamilyEmitter, Labels, MetricType, Number, Point, Timestamp};
 
 /// A value that only rises: requests served, bytes sent
 /// ([counter](https://prometheus.io/docs/specs/om/open_metrics_spec/#counter)).
@@ -193,6 +193,12 @@ impl<N: CounterNumber> Cell for CounterCell<N> {
             Some(exemplar) => exemplar.read(&mut into.exemplar),
             None => into.exemplar.clear(),
         }
+    }
+
+    /// Not one with an exemplar, which is more than a number.
+    #[inline]
+    fn number(&self) -> Option<Number> {
+        self.exemplar.get().is_none().then(|| self.get().into())
     }
 
     #[inline]

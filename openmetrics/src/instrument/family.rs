@@ -14,7 +14,7 @@ use super::slot::{Entry, KEY_WORDS, Slot};
 use super::table::{Segments, Table};
 use super::{Cell, Instrument, Metric, Options};
 use crate::error::{Error, Kind};
-use crate::model::{self, FamilyEmitter, Labels, MetricType, Timestamp};
+use crate::model::{self, FamilyEmitter, Labels, MetricType, Rows, Timestamp};
 
 /// A metric for each label set: `requests.with(Request { method, path }).inc()`.
 ///
@@ -241,6 +241,11 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             }
         }
     }
+}
+
+thread_local! {
+    /// What the last scrape of this thread copied rows into.
+    static ROWS: std::cell::Cell<Rows> = std::cell::Cell::default();
 }
 
 /// Label sets of at most this many kinds have an array instead of a hash table.
@@ -802,6 +807,38 @@ impl<M: Metric> Inner<M> {
         if at >= state.reusable_from {
             state.dead.push_back(at);
         }
+    }
+
+    /// [`copy_page`](Inner::copy_page) for metrics that are numbers.
+    fn copy_rows(&self, number: u32, latest: u64, protobuf: bool, to: &mut Rows) -> bool {
+        let mut state = self.lock();
+        let Some(page) = state.pages.get_mut(number as usize) else { return false };
+        if protobuf && page.protobuf.is_none() {
+            page.protobuf = Some(Box::new(Protobuf::of(page)));
+        }
+        let rendered = page.protobuf.as_deref().filter(|_| protobuf);
+        to.set(&page.text, rendered.map_or(&[], |rendered| &rendered.bytes));
+        // The entries up to the end of their segment.
+        let mut entries: &[Entry<M::Cell>] = &[];
+        let mut pb_end = 0;
+        for (within, place) in page.places.iter().enumerate() {
+            if entries.is_empty() {
+                let segment = self.entries.get(number * PAGE + within as u32);
+                entries = segment.and_then(|(entries, first)| entries.get(first..)).unwrap_or_default();
+            }
+            let Some((entry, others)) = entries.split_first() else { break };
+            entries = others;
+            let pb_start = pb_end;
+            pb_end = rendered.and_then(|rendered| rendered.ends.get(within).copied()).unwrap_or_default();
+            if place.birth == 0 || place.birth > latest {
+                continue;
+            }
+            if let Some(value) = entry.cell.number() {
+                let start = (M::TYPE == MetricType::Counter).then(|| entry.start_nanos());
+                to.push(place.from..place.from + place.len, pb_start..pb_end, value, start);
+            }
+        }
+        true
     }
 
     /// Copies a page and what its metrics say now, without those born after `latest`; `false` after the last page.

@@ -8,7 +8,7 @@ use super::number::GaugeNumber;
 use super::slot::Slot;
 use super::{Cell, Options, handle};
 use crate::error::Error;
-use crate::model::{FamilyEmitter, Labels, MetricType, Timestamp};
+use crate::model::{FamilyEmitter, Labels, MetricType, Number, Timestamp};
 
 /// A value that goes up and down: queue length, temperature, bytes in use
 /// ([gauge](https://prometheus.io/docs/specs/om/open_metrics_spec/#gauge)).
@@ -154,6 +154,11 @@ impl<N: GaugeNumber> Cell for GaugeCell<N> {
 
     fn read(&self, into: &mut N) {
         *into = self.get();
+    }
+
+    #[inline]
+    fn number(&self) -> Option<Number> {
+        Some(self.get().into())
     }
 
     #[inline]

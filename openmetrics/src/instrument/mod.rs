@@ -57,7 +57,7 @@ pub use summary::{Summary, SummaryCell};
 pub use timer::Timer;
 
 use crate::error::Error;
-use crate::model::{self, FamilyEmitter, Labels, MetricType, Timestamp};
+use crate::model::{self, FamilyEmitter, Labels, MetricType, Number, Timestamp};
 use slot::Slot;
 
 /// What a registry can make and show: every metric of this module, alone or as a [`Family`]. Sealed; to show
@@ -120,6 +120,13 @@ pub trait Cell: Send + Sync + Sized + 'static {
 
     #[doc(hidden)]
     fn read(&self, into: &mut Self::Reading);
+
+    /// What it says, if that is a number and nothing else.
+    #[doc(hidden)]
+    #[inline]
+    fn number(&self) -> Option<Number> {
+        None
+    }
 
     #[doc(hidden)]
     fn emit(

@@ -117,6 +117,12 @@ impl<C> Entry<C> {
         Timestamp::new((nanos / NANOS) as i64, (nanos % NANOS) as u32)
     }
 
+    /// The same in nanoseconds since the epoch.
+    #[inline]
+    pub(crate) fn start_nanos(&self) -> u64 {
+        self.start.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn start_now(&self) {
         let now = Timestamp::now();
         let seconds = u64::try_from(now.seconds()).unwrap_or(0);

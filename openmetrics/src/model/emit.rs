@@ -12,6 +12,7 @@ use super::family::{Descriptor, Metric, MetricFamily, MetricSet, MetricType};
 use super::label::{LabelSet, Labels, render, render_protobuf};
 use super::name::MetricName;
 use super::point::Point;
+use super::rows::Rows;
 use super::value::Timestamp;
 
 /// Something that has metrics to tell: an instrument family, a registry, a reader of `/proc`, a whole
@@ -87,6 +88,14 @@ pub trait Sink {
     #[doc(hidden)]
     fn wants_protobuf(&self) -> bool {
         false
+    }
+
+    /// Takes numbers of the family that began last, from one on, and says how many it took. The next one after those
+    /// comes as a point, and then the others come here again.
+    #[doc(hidden)]
+    fn rows(&mut self, rows: &Rows, from: usize) -> usize {
+        let _ = (rows, from);
+        0
     }
 }
 
@@ -307,6 +316,22 @@ impl<'a> FamilyEmitter<'a> {
     pub fn point<'p>(&mut self, labels: Labels<'_>, point: impl Into<Point<'p>>) {
         if self.accepted {
             self.take(&labels, &point.into());
+        }
+    }
+
+    /// Hands on numbers whose labels are known to be valid and different, because a table made them.
+    pub(crate) fn rows(&mut self, rows: &Rows) {
+        let mut at = 0;
+        while self.accepted {
+            if self.unique && self.labels.is_empty() {
+                let taken = self.sink.rows(rows, at);
+                self.ledger.report.points += taken as u64;
+                at += taken;
+            }
+            let Some(row) = rows.from(at).next() else { return };
+            let (labels, point) = rows.point(row);
+            self.take(&labels, &point);
+            at += 1;
         }
     }
 

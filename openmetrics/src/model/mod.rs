@@ -21,6 +21,7 @@ mod label;
 mod name;
 mod native;
 mod point;
+mod rows;
 mod text;
 mod value;
 
@@ -33,6 +34,8 @@ pub use point::{
     ClassicBucket, Histogram, HistogramValue, MetricPoint, MetricValue, Point, Quantile, State, Summary,
     SummaryValue, Value,
 };
+#[doc(hidden)]
+pub use rows::Rows;
 pub use text::Text;
 pub use value::{Exemplar, ExemplarRef, Number, Timestamp};
 

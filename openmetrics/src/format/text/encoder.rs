@@ -4,12 +4,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::line::{Line, Name, push_escaped, push_escaped_outside_quotes};
-use super::number::{push_float, push_millis, push_number, push_seconds};
+use super::number::{push_float, push_millis, push_number, push_seconds, push_time};
 use super::{Dialect, Heading, classic};
 use crate::format::{Escaping, Options};
 use crate::model::{
     Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, LabelSet, Labels, MetricType, Number,
-    Part, Point, Quantile, Refusal, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
+    Part, Point, Quantile, Refusal, Rows, Sink, State, SummaryValue, Timestamp, Value, is_classic_label_name,
 };
 
 /// Writes one exposition, of any text dialect, to the end of a buffer.
@@ -572,6 +572,36 @@ impl<'o> Encoder<'o> {
 }
 
 impl Sink for Encoder<'_> {
+    fn rows(&mut self, rows: &Rows, from: usize) -> usize {
+        // The first one comes as a point, so that its labels' names are looked at.
+        if !(self.family.plain && self.family.names_checked) || self.created {
+            return 0;
+        }
+        let Self { out, family, dialect, .. } = self;
+        let counts = family.metric_type == MetricType::Counter;
+        let starts = counts && *dialect == Dialect::OpenMetrics2;
+        let mut taken = 0;
+        for row in rows.from(from) {
+            let is_whole = matches!(row.value, Number::Unsigned(_));
+            if Rows::text_len(row) == 0 || counts && !is_whole && check_counter(row.value, *dialect).is_err()
+            {
+                break;
+            }
+            out.reserve(family.head.len() + Rows::text_len(row) + LINE);
+            out.extend_from_slice(&family.head);
+            rows.push_text(row, out);
+            out.extend_from_slice(b"} ");
+            push_number(out, row.value, dialect.style());
+            if let Some((seconds, nanos)) = row.start().filter(|_| starts) {
+                out.extend_from_slice(b" st@");
+                push_time(out, seconds, nanos);
+            }
+            out.push(b'\n');
+            taken += 1;
+        }
+        taken
+    }
+
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.flush_states();
         self.flush_tails();
@@ -651,6 +681,9 @@ pub(crate) fn claim_written(claims: &mut Claims, family: &str, suffixes: &[&str]
         .claim_names(family, suffixes)
         .map_err(|refusal| Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
 }
+
+/// Room for what follows the labels of a number.
+const LINE: usize = 96;
 
 fn has_foreign_names(labels: &Labels<'_>) -> bool {
     labels.parts().any(|part| match part {

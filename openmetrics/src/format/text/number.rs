@@ -117,7 +117,33 @@ pub(crate) fn push_float(out: &mut Vec<u8>, v: f64, style: Style) {
         let significant = trim_zeros(text.get(..digits.length).unwrap_or_default());
         return push_scientific(out, significant, digits.length as i32 - 1);
     }
+    if (1e-3..1e6).contains(&v) && push_thousandths(out, v) {
+        return;
+    }
     push_shortest(out, zmij::Buffer::new().format_finite(v).as_bytes(), v);
+}
+
+/// Appends a float that is so many thousandths, as most that people measure are; `false` if it is not.
+///
+/// There are at most nine digits, and no two decimals of up to 15 digits read as the same double: whoever reads back as
+/// `v` is the shortest one that does, but for zeros at its end.
+#[inline]
+fn push_thousandths(out: &mut Vec<u8>, v: f64) -> bool {
+    let thousandths = (v * 1000.0 + 0.5) as i64;
+    if thousandths as f64 / 1000.0 != v {
+        return false;
+    }
+    let (whole, fraction) = ((thousandths / 1000) as u64, (thousandths % 1000) as u64);
+    push_unsigned(out, whole);
+    // `1ddd`, with the point in the place of the one.
+    let [_, a, b, c, ..] = (eight_digits(1000 + fraction) >> 32 | ZEROS >> 32).to_le_bytes();
+    let length = match (b, c) {
+        (b'0', b'0') => 2,
+        (_, b'0') => 3,
+        _ => 4,
+    };
+    push_start(out, &[b'.', a, b, c], length);
+    true
 }
 
 /// Lays out what zmij printed, which is neither an integer below 1e6 nor has a sign: `12345678.9`, `0.00123`, `1.5e-7`.
@@ -205,13 +231,22 @@ pub(crate) fn push_seconds(out: &mut Vec<u8>, time: Timestamp) {
             (seconds.unsigned_abs(), nanos)
         }
     };
+    push_time(out, seconds, nanos);
+}
+
+/// The same from parts, which both count up.
+#[inline]
+pub(crate) fn push_time(out: &mut Vec<u8>, seconds: u64, nanos: u32) {
     push_unsigned(out, seconds);
     if nanos > 0 {
-        // The leading one keeps the zeros after the point.
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(1_000_000_000 + nanos).as_bytes();
-        out.push(b'.');
-        out.extend_from_slice(trim_zeros(digits.get(1..).unwrap_or_default()));
+        // The leading one keeps the zeros after the point, which then takes its place.
+        let digits = sixteen_digits(1_000_000_000 + u64::from(nanos));
+        let mut text = digits.text.to_le_bytes();
+        text[0] = b'.';
+        push_start(out, &text, digits.length);
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
     }
 }
 
@@ -352,6 +387,13 @@ mod tests {
     }
 
     quickcheck! {
+        fn decimals_of_few_digits_are_those_of_go(n: u32) -> bool {
+            [10.0, 100.0, 1000.0, 10_000.0].into_iter().all(|scale| {
+                let v = f64::from(n) / scale;
+                go(v) == naive(v) && go(-v) == naive(-v)
+            })
+        }
+
         fn any_float_is_as_the_naive_rule_has_it(bits: u64) -> bool {
             let v = f64::from_bits(bits);
             !v.is_finite() || go(v) == naive(v) || is_a_tie(&go(v), &naive(v))

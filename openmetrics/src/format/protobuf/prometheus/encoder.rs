@@ -11,8 +11,8 @@ use crate::format::text::{
 use crate::format::{Escaping, native};
 use crate::model::{
     Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType,
-    NativeBucketsRef, Number, Point, Refusal, SideRef, Sink, Span, State, SummaryValue, Timestamp, Value,
-    render_protobuf_label, render_protobuf_renamed,
+    NativeBucketsRef, Number, Point, Refusal, Rows, SideRef, Sink, Span, State, SummaryValue, Timestamp,
+    Value, render_protobuf_label, render_protobuf_renamed,
 };
 
 /// Writes families as they come, each message behind its length; [`finish`](Encoder::finish) closes the last one.
@@ -234,6 +234,42 @@ impl Sink for Encoder<'_> {
         true
     }
 
+    fn rows(&mut self, rows: &Rows, from: usize) -> usize {
+        let field = match self.metric_type {
+            MetricType::Counter => schema::metric::COUNTER,
+            MetricType::Gauge => schema::metric::GAUGE,
+            MetricType::Unknown => schema::metric::UNTYPED,
+            _ => return 0,
+        };
+        let out = &mut *self.out;
+        let mut taken = 0;
+        for row in rows.from(from) {
+            let mut value = Short::default();
+            let start = row.start().map(|(seconds, nanos)| wire::short_timestamp(seconds, nanos));
+            let start_len = start.map_or(0, |(_, len)| 2 + len);
+            value.message(field, DOUBLE_FIELD + start_len);
+            value.double(schema::counter::VALUE, row.value.as_f64());
+            if let Some((bytes, len)) = start {
+                value.short_message(schema::counter::CREATED, bytes, len);
+            }
+            let labels = Rows::protobuf_len(row);
+            if labels == 0 {
+                break;
+            }
+            out.reserve(labels + ROW);
+            let mut head = Short::default();
+            head.message(metric_family::METRIC, labels + value.len());
+            head.push_to(out);
+            rows.push_protobuf(row, out);
+            value.push_to(out);
+            taken += 1;
+        }
+        if let Some(family) = &mut self.family {
+            family.widen(out);
+        }
+        taken
+    }
+
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.close();
         let Heading { metric_type, family: name, .. } =
@@ -286,6 +322,9 @@ impl Sink for Encoder<'_> {
         Ok(())
     }
 }
+
+/// Room for what stands around the labels of a number.
+const ROW: usize = 128;
 
 /// The bytes of a double with its key.
 const DOUBLE_FIELD: usize = 9;

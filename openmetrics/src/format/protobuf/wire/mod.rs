@@ -10,7 +10,8 @@ mod write;
 
 pub(crate) use read::{Fault, Message, zigzag};
 pub(crate) use write::{
-    Frame, Short, double, fixed_message, int, message, sint, string, timestamp, timestamp_len, uint,
+    Frame, Short, double, fixed_message, int, message, short_timestamp, sint, string, timestamp,
+    timestamp_len, uint,
 };
 
 /// The kind of a value that is a varint.

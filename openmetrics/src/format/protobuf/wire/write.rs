@@ -80,6 +80,32 @@ impl Short {
     }
 
     #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends all of it. A copy of known size whose end is dropped is quicker than one of a few bytes of unknown number.
+    #[inline]
+    pub(crate) fn push_to(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        match self.bytes.first_chunk::<32>() {
+            Some(block) if self.len <= 32 => out.extend_from_slice(block),
+            _ => out.extend_from_slice(&self.bytes),
+        }
+        out.truncate(end);
+    }
+
+    /// A message of up to 16 bytes that is there already, in a field with a number up to 15.
+    #[inline]
+    pub(crate) fn short_message(&mut self, number: u32, bytes: [u8; 16], len: usize) {
+        self.message(number, len);
+        if let Some(slots) = self.bytes.get_mut(self.len..self.len + 16) {
+            slots.copy_from_slice(&bytes);
+            self.len += len;
+        }
+    }
+
+    #[inline]
     fn push(&mut self, byte: u8) {
         if let Some(slot) = self.bytes.get_mut(self.len) {
             *slot = byte;
@@ -126,6 +152,33 @@ impl Short {
             self.varint(timestamp.subsec_nanos().into());
         }
     }
+}
+
+/// The body of a timestamp below 2^35 seconds, and its length: zeros left out.
+#[inline]
+pub(crate) fn short_timestamp(seconds: u64, nanos: u32) -> ([u8; 16], usize) {
+    let (mut bytes, mut bits) = (0_u128, 0);
+    for (number, value) in [(1, seconds), (2, u64::from(nanos))] {
+        if value != 0 {
+            let (spread, len) = short_varint(value);
+            bytes |= u128::from(spread << 8 | u64::from(key(number, VARINT))) << bits;
+            bits += 8 * (1 + len);
+        }
+    }
+    (bytes.to_le_bytes(), bits / 8)
+}
+
+/// The bytes of a number below 2^35, the first one lowest, and how many they are: at most five.
+#[inline]
+fn short_varint(value: u64) -> (u64, usize) {
+    let len = varint_len(value);
+    let spread = value & 0x7f
+        | (value & 0x3f80) << 1
+        | (value & 0x1f_c000) << 2
+        | (value & 0x0fe0_0000) << 3
+        | (value & 0x7_f000_0000) << 4;
+    let all_but_last = (1_u64 << (8 * (len - 1))) - 1;
+    (spread | 0x80_8080_8080 & all_but_last, len)
 }
 
 /// How many bytes a timestamp takes, without its key and length: at most 17.
@@ -238,6 +291,23 @@ mod tests {
                 varint(len, &mut expected);
                 expected.extend((0..len).map(|at| at as u8));
                 assert_eq!(out, expected, "{len} bytes, room for {room}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_timestamps_are_those_of_any_length() {
+        for seconds in [0, 1, 127, 128, 16_384, 1_520_430_000, (1 << 35) - 1] {
+            for nanos in [0, 1, 127, 128, 20_000, 999_999_999] {
+                let mut expected = Short::default();
+                expected.timestamp(3, Timestamp::new(seconds, nanos).unwrap());
+                let (bytes, len) = short_timestamp(seconds as u64, nanos);
+                let mut ours = Short::default();
+                ours.short_message(3, bytes, len);
+                assert_eq!(ours.as_bytes(), expected.as_bytes(), "{seconds} {nanos}");
+                let mut out = vec![1];
+                ours.push_to(&mut out);
+                assert_eq!(out.get(1..), Some(expected.as_bytes()));
             }
         }
     }
