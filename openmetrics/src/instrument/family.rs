@@ -817,7 +817,10 @@ impl<M: Metric> Inner<M> {
             page.protobuf = Some(Box::new(Protobuf::of(page)));
         }
         let rendered = page.protobuf.as_deref().filter(|_| protobuf);
-        to.set(&page.text, rendered.map_or(&[], |rendered| &rendered.bytes));
+        match rendered {
+            Some(rendered) => to.set("", &rendered.bytes),
+            None => to.set(&page.text, &[]),
+        }
         // The entries up to the end of their segment.
         let mut entries: &[Entry<M::Cell>] = &[];
         let mut pb_end = 0;
@@ -835,7 +838,8 @@ impl<M: Metric> Inner<M> {
             }
             if let Some(value) = entry.cell.number() {
                 let start = (M::TYPE == MetricType::Counter).then(|| entry.start_nanos());
-                to.push(place.from..place.from + place.len, pb_start..pb_end, value, start);
+                let text = if protobuf { 0..0 } else { place.from..place.from + place.len };
+                to.push(text, pb_start..pb_end, value, start);
             }
         }
         true

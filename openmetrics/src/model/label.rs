@@ -146,7 +146,8 @@ pub(crate) enum Part<'a> {
 /// Labels with classic names, rendered once for many scrapes.
 #[derive(Clone, Copy)]
 pub(crate) struct Rendered<'a> {
-    /// As the text formats write them between the braces: `name="value",...`, values escaped; by [`render`].
+    /// As the text formats write them between the braces: `name="value",...`, values escaped; by [`render`]. Empty if
+    /// that was not done, which text formats see to that it was.
     pub(crate) text: &'a str,
     /// As both protobuf formats write them in a metric, by [`render_protobuf`]; empty if that was not done.
     pub(crate) protobuf: &'a [u8],
@@ -162,8 +163,8 @@ impl<'a> Labels<'a> {
         Self { first: Part::Pairs(pairs), rest: None }
     }
 
-    /// Labels whose names are classic and whose text is rendered already by [`render`], and if `protobuf` is
-    /// not empty, by [`render_protobuf`] as well.
+    /// Labels whose names are classic and that are rendered already: by [`render`] unless `text` is empty, by
+    /// [`render_protobuf`] unless `protobuf` is.
     #[inline]
     pub(crate) const fn rendered(text: &'a str, protobuf: &'a [u8]) -> Self {
         Self { first: Part::Rendered(Rendered { text, protobuf }), rest: None }
@@ -199,7 +200,7 @@ impl<'a> Labels<'a> {
         self.parts().all(|part| match part {
             Part::Pairs(pairs) => pairs.is_empty(),
             Part::Set(set) => set.is_empty(),
-            Part::Rendered(rendered) => rendered.text.is_empty(),
+            Part::Rendered(rendered) => rendered.text.is_empty() && rendered.protobuf.is_empty(),
         })
     }
 
@@ -310,6 +311,13 @@ impl<'a> Rendered<'a> {
     /// Takes `name="value"` and a comma off the front. Only [`render`] makes such texts, so a text of
     /// another shape just ends the iteration.
     fn split_first(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
+        if self.text.is_empty() {
+            let (label, rest) = split_field(0x0a, self.protobuf)?;
+            self.protobuf = rest;
+            let (name, value) = split_field(0x0a, label)?;
+            let (value, _) = split_field(0x12, value)?;
+            return Some((std::str::from_utf8(name).ok()?, Cow::Borrowed(std::str::from_utf8(value).ok()?)));
+        }
         let end = memchr::memchr(b'=', self.text.as_bytes())?;
         let (name, tail) = (self.text.get(..end)?, self.text.get(end + 2..)?);
         let bytes = tail.as_bytes();
@@ -324,8 +332,26 @@ impl<'a> Rendered<'a> {
         let value = tail.get(..end)?;
         let tail = tail.get(end + 1..)?;
         self.text = tail.strip_prefix(',').unwrap_or(tail);
+        if self.text.is_empty() {
+            self.protobuf = &[]; // which has the same labels
+        }
         Some((name, if from == 0 { Cow::Borrowed(value) } else { Cow::Owned(unescape(value)) }))
     }
+}
+
+/// A field of this key and as many bytes as its length says, and what follows it.
+fn split_field(key: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&first, mut rest) = bytes.split_first()?;
+    let (mut length, mut shift) = (0_usize, 0);
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    (first == key).then(|| rest.split_at_checked(length))?
 }
 
 /// Appends `name="value",...` in order, values escaped as every text format does it:
@@ -338,8 +364,8 @@ pub(crate) fn render(labels: &Labels<'_>, out: &mut String) {
             if !rendered.text.is_empty() {
                 comma(out);
                 out.push_str(rendered.text);
+                continue;
             }
-            continue;
         }
         for (name, value) in (Labels { first: part, rest: None }) {
             comma(out);
@@ -513,7 +539,16 @@ mod tests {
             let pairs: Vec<(&str, &str)> = names.iter().zip(&pairs).map(|(n, (_, v))| (n.as_str(), v.as_str())).collect();
             let mut text = String::new();
             render(&Labels::new(&pairs), &mut text);
-            Labels::rendered(&text, &[]).iter().eq(pairs.iter().map(|&(n, v)| (n, Cow::Borrowed(v))))
+            let mut protobuf = Vec::new();
+            render_protobuf(&Labels::new(&pairs), &mut protobuf);
+            [(&*text, &[][..]), ("", &protobuf), (&text, &protobuf)].into_iter().all(|(text, protobuf)| {
+                let labels = Labels::rendered(text, protobuf);
+                let mut again = String::new();
+                render(&labels, &mut again);
+                labels.iter().eq(pairs.iter().map(|&(n, v)| (n, Cow::Borrowed(v))))
+                    && labels.is_empty() == pairs.is_empty()
+                    && (text.is_empty() || again == text)
+            })
         }
     }
 }

@@ -72,7 +72,11 @@ impl<'o> Line<'o> {
     pub(crate) fn labels(&mut self, labels: &Labels<'_>) {
         for part in labels.parts() {
             match part {
-                Part::Rendered(rendered) if rendered.text.is_empty() => {}
+                Part::Rendered(rendered) if rendered.text.is_empty() => {
+                    Labels::rendered("", rendered.protobuf)
+                        .iter()
+                        .for_each(|(name, value)| self.label(name, &value));
+                }
                 Part::Rendered(rendered) => {
                     self.separate();
                     self.out.extend_from_slice(rendered.text.as_bytes());

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::check_label_names;
-use super::super::wire::{self, Frame, Short};
+use super::super::wire::{self, Block, Frame, Short};
 use super::schema::{self, metric_family};
 use crate::format::text::{
     Dialect, Heading, check_summary, claim_written, from_native, place_exemplars, repeated,
@@ -244,24 +244,23 @@ impl Sink for Encoder<'_> {
         let out = &mut *self.out;
         let mut taken = 0;
         for row in rows.from(from) {
-            let mut value = Short::default();
-            let start = row.start().map(|(seconds, nanos)| wire::short_timestamp(seconds, nanos));
-            let start_len = start.map_or(0, |(_, len)| 2 + len);
-            value.message(field, DOUBLE_FIELD + start_len);
-            value.double(schema::counter::VALUE, row.value.as_f64());
-            if let Some((bytes, len)) = start {
-                value.short_message(schema::counter::CREATED, bytes, len);
-            }
             let labels = Rows::protobuf_len(row);
-            if labels == 0 {
-                break;
+            let start = match row.start() {
+                Some((seconds, nanos)) => wire::short_timestamp(schema::counter::CREATED, seconds, nanos),
+                None => Block::default(),
+            };
+            let value = DOUBLE_FIELD + start.len();
+            let body = labels + 2 + value;
+            if labels == 0 || body >= 1 << 14 {
+                break; // which is told in one byte or two below
             }
             out.reserve(labels + ROW);
-            let mut head = Short::default();
-            head.message(metric_family::METRIC, labels + value.len());
-            head.push_to(out);
+            Block::message(metric_family::METRIC, body).push_to(out);
             rows.push_protobuf(row, out);
-            value.push_to(out);
+            let mut head = Block::message(field, value);
+            head.append(Block::double(schema::counter::VALUE, row.value.as_f64()));
+            head.push_to(out);
+            start.push_to(out);
             taken += 1;
         }
         if let Some(family) = &mut self.family {

@@ -10,7 +10,7 @@ mod write;
 
 pub(crate) use read::{Fault, Message, zigzag};
 pub(crate) use write::{
-    Frame, Short, double, fixed_message, int, message, short_timestamp, sint, string, timestamp,
+    Block, Frame, Short, double, fixed_message, int, message, short_timestamp, sint, string, timestamp,
     timestamp_len, uint,
 };
 

@@ -80,32 +80,6 @@ impl Short {
     }
 
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Appends all of it. A copy of known size whose end is dropped is quicker than one of a few bytes of unknown number.
-    #[inline]
-    pub(crate) fn push_to(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.len;
-        match self.bytes.first_chunk::<32>() {
-            Some(block) if self.len <= 32 => out.extend_from_slice(block),
-            _ => out.extend_from_slice(&self.bytes),
-        }
-        out.truncate(end);
-    }
-
-    /// A message of up to 16 bytes that is there already, in a field with a number up to 15.
-    #[inline]
-    pub(crate) fn short_message(&mut self, number: u32, bytes: [u8; 16], len: usize) {
-        self.message(number, len);
-        if let Some(slots) = self.bytes.get_mut(self.len..self.len + 16) {
-            slots.copy_from_slice(&bytes);
-            self.len += len;
-        }
-    }
-
-    #[inline]
     fn push(&mut self, byte: u8) {
         if let Some(slot) = self.bytes.get_mut(self.len) {
             *slot = byte;
@@ -154,18 +128,68 @@ impl Short {
     }
 }
 
-/// The body of a timestamp below 2^35 seconds, and its length: zeros left out.
+/// Up to 16 bytes in a register, appended by one store. (Bytes that are stored one by one and then loaded as a block
+/// make the processor wait for the stores.)
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Block {
+    /// The first byte is the lowest.
+    bytes: u128,
+    len: usize,
+}
+
+impl Block {
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    /// Adds what there is room for.
+    #[inline]
+    pub(crate) fn append(&mut self, other: Self) {
+        self.bytes |= other.bytes << (8 * self.len).min(127);
+        self.len += other.len;
+    }
+
+    /// A copy of known size whose end is dropped is quicker than one of a few bytes of unknown number.
+    #[inline]
+    pub(crate) fn push_to(self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        out.extend_from_slice(&self.bytes.to_le_bytes());
+        out.truncate(end);
+    }
+
+    /// The key of a field with a number up to 15, and the length of the message it has, below 2^35.
+    #[inline]
+    pub(crate) fn message(number: u32, len: usize) -> Self {
+        Self::field(number, BYTES, len as u64)
+    }
+
+    /// A double in a field with a number up to 15.
+    #[inline]
+    pub(crate) fn double(number: u32, value: f64) -> Self {
+        Self { bytes: u128::from(value.to_bits()) << 8 | u128::from(key(number, FIXED64)), len: 9 }
+    }
+
+    /// A key with a number up to 15 and a varint below 2^35.
+    #[inline]
+    fn field(number: u32, kind: u32, value: u64) -> Self {
+        let (spread, len) = short_varint(value);
+        Self { bytes: u128::from(spread << 8 | u64::from(key(number, kind))), len: 1 + len }
+    }
+}
+
+/// A timestamp below 2^35 seconds, in a field with a number up to 15; zeros left out.
 #[inline]
-pub(crate) fn short_timestamp(seconds: u64, nanos: u32) -> ([u8; 16], usize) {
-    let (mut bytes, mut bits) = (0_u128, 0);
+pub(crate) fn short_timestamp(number: u32, seconds: u64, nanos: u32) -> Block {
+    let mut body = Block::default();
     for (number, value) in [(1, seconds), (2, u64::from(nanos))] {
         if value != 0 {
-            let (spread, len) = short_varint(value);
-            bytes |= u128::from(spread << 8 | u64::from(key(number, VARINT))) << bits;
-            bits += 8 * (1 + len);
+            body.append(Block::field(number, VARINT, value));
         }
     }
-    (bytes.to_le_bytes(), bits / 8)
+    let mut field = Block::message(number, body.len);
+    field.append(body);
+    field
 }
 
 /// The bytes of a number below 2^35, the first one lowest, and how many they are: at most five.
@@ -301,13 +325,16 @@ mod tests {
             for nanos in [0, 1, 127, 128, 20_000, 999_999_999] {
                 let mut expected = Short::default();
                 expected.timestamp(3, Timestamp::new(seconds, nanos).unwrap());
-                let (bytes, len) = short_timestamp(seconds as u64, nanos);
-                let mut ours = Short::default();
-                ours.short_message(3, bytes, len);
-                assert_eq!(ours.as_bytes(), expected.as_bytes(), "{seconds} {nanos}");
                 let mut out = vec![1];
-                ours.push_to(&mut out);
-                assert_eq!(out.get(1..), Some(expected.as_bytes()));
+                short_timestamp(3, seconds as u64, nanos).push_to(&mut out);
+                assert_eq!(out.get(1..), Some(expected.as_bytes()), "{seconds} {nanos}");
+                let mut block = Block::message(3, 300);
+                block.append(Block::double(2, 1.5));
+                block.push_to(&mut out);
+                let mut expected = Short::default();
+                expected.message(3, 300);
+                expected.double(2, 1.5);
+                assert!(out.ends_with(expected.as_bytes()));
             }
         }
     }
