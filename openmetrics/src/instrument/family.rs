@@ -231,7 +231,12 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             state.births
         };
         let mut page = PageCopy::<M>::default();
+        let mut rows = ROWS.take();
         for number in 0.. {
+            if self.inner.copy_rows(number, latest, out.wants_protobuf(), &mut rows) {
+                out.rows(&rows);
+                continue;
+            }
             if !self.inner.copy_page(number, latest, out.wants_protobuf(), &mut page) {
                 break;
             }
@@ -240,6 +245,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
                 M::Cell::emit(&series.reading, series.start, &Labels::rendered(text, protobuf), out);
             }
         }
+        ROWS.set(rows);
     }
 }
 
@@ -809,8 +815,11 @@ impl<M: Metric> Inner<M> {
         }
     }
 
-    /// [`copy_page`](Inner::copy_page) for metrics that are numbers.
+    /// [`copy_page`](Inner::copy_page) for metrics that are numbers; `false` also if one of them is more than that.
     fn copy_rows(&self, number: u32, latest: u64, protobuf: bool, to: &mut Rows) -> bool {
+        if !matches!(M::TYPE, MetricType::Counter | MetricType::Gauge) {
+            return false;
+        }
         let mut state = self.lock();
         let Some(page) = state.pages.get_mut(number as usize) else { return false };
         if protobuf && page.protobuf.is_none() {
@@ -836,11 +845,10 @@ impl<M: Metric> Inner<M> {
             if place.birth == 0 || place.birth > latest {
                 continue;
             }
-            if let Some(value) = entry.cell.number() {
-                let start = (M::TYPE == MetricType::Counter).then(|| entry.start_nanos());
-                let text = if protobuf { 0..0 } else { place.from..place.from + place.len };
-                to.push(text, pb_start..pb_end, value, start);
-            }
+            let Some(value) = entry.cell.number() else { return false };
+            let start = (M::TYPE == MetricType::Counter).then(|| entry.start_nanos());
+            let text = if protobuf { 0..0 } else { place.from..place.from + place.len };
+            to.push(text, pb_start..pb_end, value, start);
         }
         true
     }
