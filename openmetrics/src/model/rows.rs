@@ -40,7 +40,7 @@ impl Row {
     }
 
     fn timestamp(&self) -> Option<Timestamp> {
-        self.start().and_then(|(seconds, nanos)| Timestamp::new(seconds.cast_signed(), nanos))
+        self.start().and_then(|(seconds, nanos)| Timestamp::new(seconds as i64, nanos))
     }
 }
 
