@@ -28,6 +28,7 @@
 //! * [`model`]: the vocabulary between those, plain data, for collectors and tools of your own;
 //! * `http` (feature): an endpoint, `openmetrics::serve`, and a handler for applications that have a server;
 //! * `process` (feature): metrics of the process itself;
+//! * `facade` (feature `metrics`): a recorder for libraries that use the `metrics` facade;
 //! * `testing` (feature): `assert_metric!`, what a block of code changed, and whether a registry is in good shape;
 #![cfg_attr(
     doc,
@@ -37,10 +38,12 @@
 //! # Features
 //!
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
-//! `process`, `gzip`, `testing`.
+//! `process`, `gzip`, `metrics`, `testing`.
 
 mod calls;
 mod error;
+#[cfg(feature = "metrics")]
+pub mod facade;
 pub mod format;
 #[cfg(any(doc, doctest))]
 pub mod guide;
