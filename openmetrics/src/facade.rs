@@ -121,16 +121,16 @@ impl Recorder {
     /// Calls `with` with the family of this name and kind, made if it is not there; `None` if its name can be none.
     fn family<R>(&self, kind: Kind, key: &Key, with: impl FnOnce(&Metrics) -> Option<R>) -> Option<R> {
         let mut families = self.families();
-        let place = match families.places.get(&(key.name().to_owned(), kind)) {
-            Some(&place) => place,
-            None => {
-                let metrics = self.make(kind, key.name())?;
-                let name = MetricName::new(metric_name(key.name(), kind)).ok()?;
-                let place = families.all.len();
-                families.all.push(Recorded { name, kind, given: key.name().to_owned(), metrics });
-                families.places.insert((key.name().to_owned(), kind), place);
-                place
-            }
+        let known = families.places.get(&(key.name().to_owned(), kind)).copied();
+        let place = if let Some(place) = known {
+            place
+        } else {
+            let metrics = self.make(kind, key.name())?;
+            let name = MetricName::new(metric_name(key.name(), kind)).ok()?;
+            families.all.push(Recorded { name, kind, given: key.name().to_owned(), metrics });
+            let place = families.all.len() - 1;
+            families.places.insert((key.name().to_owned(), kind), place);
+            place
         };
         with(&families.all.get(place)?.metrics)
     }
