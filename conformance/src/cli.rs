@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, corpus, explain};
+use crate::commands::{check, corpus, explain, probe};
 
 /// The judge of every endpoint: checks expositions of OpenMetrics and Prometheus formats.
 #[derive(Debug, Parser)]
@@ -21,6 +21,7 @@ Exit status: 0 no finding at or above --fail-on, 1 findings, 2 usage or input/ou
 Examples:
   omtool check metrics.txt                        what is wrong with a file
   curl -s localhost:9100/metrics | omtool check -
+  omtool probe http://localhost:9100/metrics      what is wrong with an endpoint
   omtool explain OM1-CNT-03                       what a rule says and why";
 
 /// What can be asked.
@@ -28,6 +29,8 @@ Examples:
 pub(crate) enum Command {
     /// Judge expositions: every rule that is broken, where, and what to do.
     Check(check::Arguments),
+    /// Judge an endpoint: formats for every kind of scraper, headers, compression, methods, load, time.
+    Probe(probe::Arguments),
     /// Say what a rule means, with examples.
     Explain(explain::ExplainArguments),
     /// List all rules.
@@ -52,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(arguments) => explain::list(&arguments),
         Command::Corpus(arguments) => corpus::run(&arguments),

@@ -19,14 +19,13 @@ pub(crate) fn one(subject: Subject, config: &Config, cap: usize) -> Judged {
 
 /// Judges successive expositions of one target, each also against the one before.
 pub(crate) fn sequence(subjects: Vec<Subject>, config: &Config, cap: usize) -> Vec<Judged> {
-    let mut before: Option<(MetricSet, Vec<String>)> = None;
+    let mut before: Option<Scrape> = None;
     let mut all = Vec::new();
     for subject in subjects {
         let mut findings = findings(&subject);
-        let now = (read(&subject), looks::series(&subject.bytes, subject.spec));
-        if let Some((set, series)) = &before {
-            findings.extend(sequence::compare(subject.spec, set, &now.0));
-            findings.extend(sequence::label_order(series, &now.1));
+        let now = Scrape::of(&subject);
+        if let Some(before) = &before {
+            findings.extend(between(before, &now));
         }
         before = Some(now);
         all.push(finish(subject, findings, config, cap));
@@ -34,14 +33,37 @@ pub(crate) fn sequence(subjects: Vec<Subject>, config: &Config, cap: usize) -> V
     all
 }
 
+/// What is kept of an exposition until the next one comes.
+pub(crate) struct Scrape {
+    spec: Spec,
+    set: MetricSet,
+    series: Vec<String>,
+}
+
+impl Scrape {
+    pub(crate) fn of(subject: &Subject) -> Self {
+        let Subject { bytes, spec, .. } = subject;
+        Self { spec: *spec, set: read(bytes, *spec), series: looks::series(bytes, *spec) }
+    }
+
+    pub(crate) fn set(&self) -> &MetricSet {
+        &self.set
+    }
+}
+
+/// What two successive expositions show that neither does alone.
+pub(crate) fn between(before: &Scrape, now: &Scrape) -> Vec<Finding> {
+    let mut findings = sequence::compare(now.spec, &before.set, &now.set);
+    findings.extend(sequence::label_order(&before.series, &now.series));
+    findings
+}
+
 /// What can be read of an exposition, whatever is wrong with the rest.
-pub(crate) fn read(subject: &Subject) -> MetricSet {
-    match dialect(subject.spec) {
-        Some(dialect) => assemble::read(&subject.bytes, dialect).0,
-        None if subject.spec == Spec::PrometheusProtobuf => {
-            protobuf::prometheus::decode_lenient(&subject.bytes).0
-        }
-        None => protobuf::openmetrics::decode_lenient(&subject.bytes).0,
+pub(crate) fn read(bytes: &[u8], spec: Spec) -> MetricSet {
+    match dialect(spec) {
+        Some(dialect) => assemble::read(bytes, dialect).0,
+        None if spec == Spec::PrometheusProtobuf => protobuf::prometheus::decode_lenient(bytes).0,
+        None => protobuf::openmetrics::decode_lenient(bytes).0,
     }
 }
 
@@ -97,7 +119,8 @@ fn is_unreadable(spec: Spec, finding: &Finding) -> bool {
     UNREADABLE.contains(&finding.rule.id) || spec == Spec::Prometheus && finding.message.contains("UTF-8")
 }
 
-fn finish(subject: Subject, findings: Vec<Finding>, config: &Config, cap: usize) -> Judged {
+/// The verdict, without what is accepted.
+pub(crate) fn finish(subject: Subject, findings: Vec<Finding>, config: &Config, cap: usize) -> Judged {
     let readable = !findings.iter().any(|finding| is_unreadable(subject.spec, finding));
     let findings = findings.into_iter().filter(|finding| !config.ignores(finding)).collect();
     let verdict = Verdict::new(subject.spec, readable, findings, cap);

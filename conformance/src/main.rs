@@ -5,19 +5,22 @@
 //! could be better, `sequence` what shows over time. `commands` has one file for each subcommand, `render` the outputs.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 #[cfg(test)]
 mod examples;
-mod fetch;
+mod exchange;
 mod finding;
 mod judge;
 mod looks;
+mod probe;
 mod render;
 mod rule;
 mod rules;
 mod sequence;
 mod subject;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -13,12 +13,18 @@ use crate::subject::Spec;
 /// What is wrong with `after`, given `before`.
 pub(crate) fn compare(spec: Spec, before: &MetricSet, after: &MetricSet) -> Vec<Finding> {
     let mut pair = Pair { spec, findings: Vec::new() };
-    let families: HashMap<&str, &MetricFamily> =
-        after.families.iter().map(|family| (family.descriptor.name().as_str(), family)).collect();
+    let mut families: HashMap<Key<'_>, &MetricFamily> = HashMap::new();
+    for family in &after.families {
+        families.insert((family.descriptor.name().as_str(), None), family);
+    }
+    for family in &after.families {
+        families.insert(key(family), family);
+    }
     let mut gone: Vec<String> = Vec::new();
     for family in &before.families {
         let name = family.descriptor.name().as_str();
-        match families.get(name) {
+        // One of the same name and another type only where there is none of the same type.
+        match families.get(&key(family)).or_else(|| families.get(&(name, None))) {
             None => gone.push(name.to_owned()),
             Some(now) => pair.family(family, now, &mut gone),
         }
@@ -26,6 +32,13 @@ pub(crate) fn compare(spec: Spec, before: &MetricSet, after: &MetricSet) -> Vec<
     pair.gone(&gone);
     pair.order(before, after);
     pair.findings
+}
+
+/// Name and type: a counter `a_total` and a gauge `a` may stand in one exposition, and both are called `a`.
+type Key<'a> = (&'a str, Option<MetricType>);
+
+fn key(family: &MetricFamily) -> Key<'_> {
+    (family.descriptor.name().as_str(), Some(family.descriptor.metric_type()))
 }
 
 /// What is wrong with the order of labels: series that are written otherwise than before, with the same labels.

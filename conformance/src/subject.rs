@@ -155,13 +155,17 @@ impl Subject {
     /// Bytes that came from elsewhere.
     pub(crate) fn new(name: &str, mut bytes: Vec<u8>, spec: Option<Spec>) -> io::Result<Self> {
         if bytes.starts_with(&[0x1f, 0x8b]) {
-            bytes = read_all(flate2::read::MultiGzDecoder::new(bytes.as_slice())).map_err(|error| {
-                io::Error::new(error.kind(), format!("it begins like gzip, but: {error}"))
-            })?;
+            bytes = unpack(&bytes)?;
         }
         let spec = spec.unwrap_or_else(|| Spec::sniff(&bytes));
         Ok(Self { name: name.to_owned(), bytes, spec })
     }
+}
+
+/// What is packed with gzip.
+pub(crate) fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    read_all(flate2::read::MultiGzDecoder::new(bytes))
+        .map_err(|error| io::Error::new(error.kind(), format!("it begins like gzip, but: {error}")))
 }
 
 fn read_all(from: impl Read) -> io::Result<Vec<u8>> {

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Colour, Failure, Outcome};
+use crate::client::{Client, ConnectArguments, is_address};
 use crate::config::{Config, DEFAULT_FILE, Ignore};
+use crate::judge;
 use crate::render::{self, Judged, Output};
 use crate::rule::Level;
 use crate::subject::{Spec, Subject};
-use crate::{fetch, judge};
 
 /// What to judge and how to say it.
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,8 @@ pub(crate) struct Arguments {
     /// Take the inputs for successive expositions of one target, in this order, and compare them too.
     #[arg(long)]
     sequence: bool,
+    #[command(flatten)]
+    connect: ConnectArguments,
 }
 
 /// How findings are chosen and written; the same for all commands that have findings.
@@ -89,10 +92,11 @@ impl ReportArguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let config = arguments.report.config()?;
+    let client = Client::new(&arguments.connect)?;
     let mut subjects = Vec::new();
     for input in &arguments.inputs {
-        let subject = if fetch::is_address(input) {
-            fetch::fetch(input, arguments.spec)
+        let subject = if is_address(input) {
+            client.subject(input, arguments.spec)
         } else {
             Subject::read(input, arguments.spec)
         };
