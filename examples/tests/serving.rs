@@ -149,3 +149,48 @@ fn series_end_with_what_they_are_about() {
 fn quickstart_under_abuse() {
     xtask::abuse::in_brief(xtask::abuse::Kind::Application, &program("quickstart"));
 }
+
+#[test]
+fn axum_under_load_is_counted_exactly_and_by_route() {
+    const CLIENTS: usize = 8;
+    const ROUNDS: usize = 50;
+    let service = Program::start(&program("axum_service"), &["--listen", "127.0.0.1:0"]);
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let service = &service;
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    let trace = format!("00-{:032x}-{:016x}-01", client + 1, round + 1);
+                    let user = format!("/users/{}", client * ROUNDS + round);
+                    assert_eq!(service.get(&user, &[("traceparent", &trace)]).text().get(..5), Some("user "));
+                    assert_eq!(service.get("/", &[]).status, 200);
+                    assert_eq!(service.get(&format!("/{client}/{round}.php"), &[]).status, 404);
+                    if round % 10 == 0 {
+                        assert_eq!(service.get("/metrics", OPENMETRICS).status, 200);
+                    }
+                }
+            });
+        }
+    });
+    let page = service.get("/metrics", OPENMETRICS);
+    let requests = CLIENTS * ROUNDS;
+    let counts: Vec<&str> = page
+        .text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("http_server_request_duration_seconds_count"))
+        .map(|line| line.split(" # ").next().unwrap_or(line))
+        .collect();
+    let expected = [("/", 200), ("/users/{id}", 200), ("unmatched", 404)].map(|(route, status)| {
+        format!("{{method=\"GET\",route=\"{route}\",status=\"{status}\"}} {requests}")
+    });
+    let mut counts: Vec<String> = counts.into_iter().map(str::to_owned).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, expected);
+    assert!(page.text().contains("\nhttp_server_requests_in_flight 0\n"), "{}", page.text());
+    assert!(
+        page.text().contains(" # {trace_id=\"0000000000000000000000000000000"),
+        "exemplars are the clients' spans"
+    );
+    assert!(!page.text().contains(".php"));
+    assert!(service.stop(), "it does not end well");
+}

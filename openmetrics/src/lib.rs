@@ -30,6 +30,7 @@
 //! * `process` (feature): metrics of the process itself;
 //! * `facade` (feature `metrics`): a recorder for libraries that use the `metrics` facade;
 //! * `testing` (feature): `assert_metric!`, what a block of code changed, and whether a registry is in good shape;
+//! * `tower` (feature): a layer that measures services built with tower, such as those of axum;
 #![cfg_attr(
     doc,
     doc = "* [`guide`]: pages to read: which type, which name, which labels; and how to move here from another crate."
@@ -38,7 +39,7 @@
 //! # Features
 //!
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
-//! `process`, `gzip`, `metrics`, `testing`.
+//! `process`, `gzip`, `metrics`, `testing`, `tower`.
 
 mod calls;
 mod error;
@@ -56,6 +57,8 @@ pub mod process;
 pub mod registry;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tower")]
+pub mod tower;
 // The models of loom cannot have tokio, so the part of `http` that they are about stands alone there.
 #[cfg(all(loom, test, not(feature = "http")))]
 #[path = "http/shared.rs"]

@@ -16,7 +16,8 @@ use super::reply::overloaded;
 use super::scrape::Plan;
 use super::{Limits, Response, Source};
 
-/// Answers scrapes inside somebody else's server: a function for axum, a service for hyper and tower.
+/// Answers scrapes inside somebody else's server: a service for hyper, and with the feature `tower` for tower
+/// and axum.
 ///
 /// It has what [`serve`](crate::serve) has apart from the connection: negotiation, gzip, one shared gathering with a
 /// deadline, and a limit on what is answered at once. Gathering happens on tokio's threads for blocking work, never on
@@ -75,18 +76,43 @@ impl Handler {
     }
 }
 
-impl<B> hyper::service::Service<http::Request<B>> for Handler {
-    type Response = http::Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: http::Request<B>) -> Self::Future {
+impl Handler {
+    /// Answers in a future that holds nothing of the request's body.
+    fn answer<B>(&self, request: http::Request<B>) -> Answering {
         let (handler, (head, _)) = (self.clone(), request.into_parts());
         Box::pin(async move {
             let response = handler.respond(&head.method, &head.headers).await;
             // A server may be told to send what it is given, so an answer to HEAD has its body taken away here.
             Ok(response.map(|body| Full::new(if head.method == Method::HEAD { Bytes::new() } else { body })))
         })
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<http::Response<Full<Bytes>>, Infallible>> + Send>>;
+
+impl<B> hyper::service::Service<http::Request<B>> for Handler {
+    type Response = http::Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: http::Request<B>) -> Answering {
+        self.answer(request)
+    }
+}
+
+/// For routers of tower services, such as axum's: `router.route_service("/metrics", handler)`.
+#[cfg(feature = "tower")]
+impl<B> tower_service::Service<http::Request<B>> for Handler {
+    type Response = http::Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(())) // a crowd is turned away with an answer
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Answering {
+        self.answer(request)
     }
 }
 
