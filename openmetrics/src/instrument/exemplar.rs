@@ -91,6 +91,12 @@ impl SpanContext {
     }
 }
 
+/// Makes a span the current one of this thread; for those who cannot keep a guard.
+#[cfg(feature = "tracing")]
+pub(crate) fn set_current(span: Option<SpanContext>) {
+    CURRENT.set(span);
+}
+
 fn push_hex(bytes: &[u8], out: &mut String) {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
     for byte in bytes {

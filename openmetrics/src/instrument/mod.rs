@@ -24,7 +24,7 @@ mod cells;
 mod counter;
 mod distribution;
 mod dynamic;
-mod exemplar;
+pub(crate) mod exemplar;
 mod family;
 mod gauge;
 mod histogram;
