@@ -29,6 +29,7 @@
 //! * `http` (feature): an endpoint, `openmetrics::serve`, and a handler for applications that have a server;
 //! * `process` (feature): metrics of the process itself;
 //! * `facade` (feature `metrics`): a recorder for libraries that use the `metrics` facade;
+//! * `runtime` (feature `tokio`): metrics of tokio runtimes;
 //! * `spans` (feature `tracing`): exemplars from the spans of `tracing`;
 //! * `testing` (feature): `assert_metric!`, what a block of code changed, and whether a registry is in good shape;
 //! * `tower` (feature): a layer that measures services built with tower, such as those of axum;
@@ -40,7 +41,7 @@
 //! # Features
 //!
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
-//! `process`, `gzip`, `metrics`, `testing`, `tower`, `tracing`.
+//! `process`, `gzip`, `metrics`, `testing`, `tokio`, `tower`, `tracing`.
 
 mod calls;
 mod error;
@@ -56,6 +57,8 @@ pub mod model;
 #[cfg(feature = "process")]
 pub mod process;
 pub mod registry;
+#[cfg(feature = "tokio")]
+pub mod runtime;
 #[cfg(feature = "tracing")]
 pub mod spans;
 #[cfg(feature = "testing")]
