@@ -152,6 +152,9 @@ impl Node {
                 None => (Condition::Waiting, None),
                 Some(last) if last.late => (Condition::Late, Some(last.duration)),
                 Some(last) if last.problems.is_empty() => (Condition::Fine, Some(last.duration)),
+                Some(last) if last.errors == 0 => {
+                    (Condition::Absent(last.problems.join("; ")), Some(last.duration))
+                }
                 Some(last) => (Condition::Failed(last.problems.join("; ")), Some(last.duration)),
             }
         };

@@ -24,6 +24,8 @@ pub enum Condition {
     Fine,
     /// Its last run failed, for this reason.
     Failed(String),
+    /// There is nothing of its sort to tell of, as this says.
+    Absent(String),
     /// It has not come back from a run.
     Late,
     /// It is off.
@@ -46,7 +48,7 @@ pub(crate) struct Landing<'a> {
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
     color:#222;background:#fff}h1{margin-bottom:0}table{border-collapse:collapse}td,th{padding:.2rem 1.2rem .2rem 0;\
-    text-align:left;vertical-align:top}.failed,.late{color:#b00020}.off{color:#777}\
+    text-align:left;vertical-align:top}.failed,.late{color:#b00020}.off,.absent{color:#777}\
     td.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b57a4}\
     @media(prefers-color-scheme:dark){body{background:#16181b;color:#ddd}a{color:#8ab4f8}.failed,.late{color:#ff8a80}}";
 
@@ -66,17 +68,13 @@ impl Landing<'_> {
         }
         page.push_str("</ul>\n");
         if !collectors.is_empty() {
-            page.push_str(
-                "<h2>Collectors</h2>\n<table>\n<tr><th>name</th><th>state</th><th>last run</th></tr>\n",
+            let _ = write!(
+                page,
+                "<h2>Collectors</h2>\n<p>{}.</p>\n<table>\n<tr><th>name</th><th>state</th><th>last run</th></tr>\n",
+                summary(collectors)
             );
             for CollectorState { name, condition, duration } in *collectors {
-                let (class, text) = match condition {
-                    Condition::Waiting => ("waiting", "not asked yet".into()),
-                    Condition::Fine => ("fine", "fine".into()),
-                    Condition::Failed(why) => ("failed", format!("failed: {why}")),
-                    Condition::Late => ("late", "has not come back".into()),
-                    Condition::Off => ("off", "off".into()),
-                };
+                let (class, text) = condition.words();
                 let time = duration.map(|d| format!("{:.3} ms", d.as_secs_f64() * 1e3)).unwrap_or_default();
                 let _ = writeln!(
                     page,
@@ -90,6 +88,31 @@ impl Landing<'_> {
         page.push_str("</body></html>\n");
         page
     }
+}
+
+impl Condition {
+    /// The condition in a word, and in as many as it takes.
+    fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::Waiting => ("waiting", "not asked yet".into()),
+            Self::Fine => ("fine", "fine".into()),
+            Self::Failed(why) => ("failed", format!("failed: {why}")),
+            Self::Absent(why) => ("absent", format!("nothing here: {why}")),
+            Self::Late => ("late", "has not come back".into()),
+            Self::Off => ("off", "off".into()),
+        }
+    }
+}
+
+/// `52 fine, 1 failed, 14 absent, 20 off`
+fn summary(collectors: &[CollectorState]) -> String {
+    let mut counts = [("fine", 0), ("failed", 0), ("late", 0), ("absent", 0), ("waiting", 0), ("off", 0)];
+    for CollectorState { condition, .. } in collectors {
+        let (word, _) = condition.words();
+        counts.iter_mut().filter(|(known, _)| *known == word).for_each(|(_, count)| *count += 1);
+    }
+    let told = counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Text as HTML shows it, in elements and in quoted attributes.
@@ -129,6 +152,6 @@ mod tests {
         .html();
         assert!(!html.contains("<script") && !html.contains("'x'"));
         assert!(html.contains("failed: &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;"));
-        assert!(html.contains("1.500 ms"));
+        assert!(html.contains("1.500 ms") && html.contains("<p>1 failed.</p>"));
     }
 }

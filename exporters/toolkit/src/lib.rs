@@ -28,7 +28,6 @@ mod guarded;
 mod landing;
 mod listen;
 mod log;
-mod protobuf_text;
 mod query;
 mod site;
 mod supervise;

@@ -4,6 +4,7 @@
 //! A test that needs one begins with [`find`]. On a bare machine that returns `None`, prints why, and the test ends
 //! there; where [`REQUIRE`] is set, as `cargo xtask test` does, a missing peer is a failure.
 
+mod browser;
 mod program;
 mod prometheus;
 mod promtool;
@@ -12,6 +13,7 @@ use std::env;
 use std::io::Write;
 use std::path::PathBuf;
 
+pub use browser::Browser;
 pub use program::{Program, Response, get};
 pub use prometheus::{Options, Prometheus, Protocol, Sample, Version};
 pub use promtool::check_metrics;
@@ -36,6 +38,11 @@ pub const PEERS: &[Peer] = &[
         program: "prometheus",
         package: "prometheus",
         purpose: "scrapes the node exporter and the quickstart",
+    },
+    Peer {
+        program: "chromium",
+        package: "chromium",
+        purpose: "shows the pages for people, and runs their script",
     },
     Peer { program: "promtool", package: "prometheus", purpose: "checks expositions and configurations" },
 ];
