@@ -70,15 +70,17 @@ pub(super) fn page(set: &MetricSet) -> String {
     let series: usize = set.families.iter().map(|family| family.metrics.len()).sum();
     let types: BTreeSet<String> =
         set.families.iter().map(|family| family.descriptor.metric_type().to_string()).collect();
-    let options: String = types.iter().map(|name| format!("<option>{}</option>", escape(name))).collect();
+    let options: Vec<String> =
+        types.iter().map(|name| format!("<option>{}</option>", escape(name))).collect();
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Metrics</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\n<body>\n<h1>Metrics</h1>\n\
          <p><a href=\"/\">About this exporter</a></p>\n<form autocomplete=\"off\">\
          <input id=\"words\" type=\"search\" placeholder=\"words of a name, a help or a label\" aria-label=\"search\" autofocus>\
-         <label>type <select id=\"type\"><option value=\"\">all</option>{options}</select></label>\
+         <label>type <select id=\"type\"><option value=\"\">all</option>{}</select></label>\
          <label><input id=\"most\" type=\"checkbox\"> most series first</label>\
          <output>{} families, {series} series</output></form>\n",
+        options.concat(),
         set.families.len()
     );
     largest(set, &mut page);
@@ -132,7 +134,7 @@ fn write_family(MetricFamily { descriptor, metrics }: &MetricFamily, page: &mut 
     }
     page.push_str("<th>value</th><th></th></tr>\n");
     for metric in metrics.iter().take(SHOWN) {
-        write_metric(descriptor, metric, labels.keys(), page);
+        write_metric(descriptor, metric, &labels, page);
     }
     page.push_str("</table>");
     if series > SHOWN {
@@ -150,15 +152,16 @@ fn cardinalities(metrics: &[Metric]) -> BTreeMap<&str, usize> {
     values.into_iter().map(|(name, values)| (name, values.len())).collect()
 }
 
-fn write_metric<'l>(
+/// The rows of a metric, with a column for each label that its family has.
+fn write_metric(
     descriptor: &Descriptor,
     Metric { labels, points }: &Metric,
-    names: impl Iterator<Item = &'l &'l str> + Clone,
+    columns: &BTreeMap<&str, usize>,
     page: &mut String,
 ) {
     for point in points {
         page.push_str("<tr>");
-        for name in names.clone() {
+        for name in columns.keys() {
             let _ = write!(page, "<td>{}</td>", escape(labels.get(name).unwrap_or_default()));
         }
         let mut beside: Vec<String> = point.exemplars.iter().map(exemplar).collect();
