@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::finding::Finding;
+use crate::rule::Rule;
 use crate::rules;
 
 /// Settings from a file; the command line adds to them.
@@ -50,6 +51,11 @@ impl Config {
     pub(crate) fn ignores(&self, finding: &Finding) -> bool {
         self.ignore.iter().any(|ignore| ignore.covers(finding))
     }
+
+    /// Whether all findings of a rule are accepted, whatever metric they are about.
+    pub(crate) fn ignores_all_of(&self, rule: &Rule) -> bool {
+        self.ignore.iter().any(|ignore| ignore.metric.is_none() && ignore.is_of(rule))
+    }
 }
 
 impl Ignore {
@@ -71,14 +77,17 @@ impl Ignore {
         Err(unknown_rule(&self.rule))
     }
 
+    fn is_of(&self, rule: &Rule) -> bool {
+        self.rule.eq_ignore_ascii_case(rule.id) || self.rule.eq_ignore_ascii_case(rule.name)
+    }
+
     fn covers(&self, finding: &Finding) -> bool {
-        let rule = self.rule.eq_ignore_ascii_case(finding.rule.id)
-            || self.rule.eq_ignore_ascii_case(finding.rule.name);
-        rule && match (&self.metric, &finding.metric) {
-            (None, _) => true,
-            (Some(pattern), Some(metric)) => matches(pattern, metric),
-            (Some(_), None) => false,
-        }
+        self.is_of(finding.rule)
+            && match (&self.metric, &finding.metric) {
+                (None, _) => true,
+                (Some(pattern), Some(metric)) => matches(pattern, metric),
+                (Some(_), None) => false,
+            }
     }
 }
 

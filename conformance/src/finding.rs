@@ -69,10 +69,18 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Keeps at most `cap` findings of each rule and counts the others; sorts by place, the more specific rule
     /// first where several have one place.
-    pub(crate) fn new(spec: Spec, readable: bool, mut findings: Vec<Finding>, cap: usize) -> Self {
+    ///
+    /// `more` are findings that were only counted before.
+    pub(crate) fn new(
+        spec: Spec,
+        readable: bool,
+        mut findings: Vec<Finding>,
+        more: Vec<(&'static Rule, u64)>,
+        cap: usize,
+    ) -> Self {
         findings.sort_by_key(|f| f.place.map_or(usize::MAX, |p| p.offset));
         let mut counts: std::collections::HashMap<&'static str, usize> = std::collections::HashMap::new();
-        let mut capped: Vec<(&'static Rule, u64)> = Vec::new();
+        let mut capped = more;
         findings.retain(|finding| {
             let count = counts.entry(finding.rule.id).or_default();
             *count += 1;

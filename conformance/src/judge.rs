@@ -25,7 +25,7 @@ pub(crate) fn sequence(subjects: Vec<Subject>, config: &Config, cap: usize) -> V
         let mut findings = findings(&subject);
         let now = Scrape::of(&subject);
         if let Some(before) = &before {
-            findings.extend(between(before, &now));
+            findings.all.extend(between(before, &now));
         }
         before = Some(now);
         all.push(finish(subject, findings, config, cap));
@@ -55,6 +55,9 @@ impl Scrape {
 pub(crate) fn between(before: &Scrape, now: &Scrape) -> Vec<Finding> {
     let mut findings = sequence::compare(now.spec, &before.set, &now.set);
     findings.extend(sequence::label_order(&before.series, &now.series));
+    if now.spec == Spec::Prometheus {
+        findings.extend(sequence::order(&before.series, &now.series));
+    }
     findings
 }
 
@@ -77,16 +80,23 @@ pub(crate) const fn dialect(spec: Spec) -> Option<Dialect> {
     }
 }
 
-fn findings(subject: &Subject) -> Vec<Finding> {
+fn findings(subject: &Subject) -> looks::Findings {
     if let Some(dialect) = dialect(subject.spec) {
         return looks::text(&subject.bytes, subject.spec, dialect);
     }
-    let (_, found) = if subject.spec == Spec::PrometheusProtobuf {
+    let (set, found) = if subject.spec == Spec::PrometheusProtobuf {
         protobuf::prometheus::decode_lenient(&subject.bytes)
     } else {
         protobuf::openmetrics::decode_lenient(&subject.bytes)
     };
-    found.first.iter().filter_map(from_protobuf).collect()
+    let mut findings = looks::set(&set, subject.spec);
+    findings.all.splice(0..0, found.first.iter().filter_map(from_protobuf));
+    if let (Some(last), Some(more)) = (found.first.last(), found.count.checked_sub(found.first.len() as u64))
+    {
+        // Of which rules they are is not kept; most such files break one rule all over.
+        findings.more.extend(rules::find(last.rule).filter(|_| more > 0).map(|rule| (rule, more)));
+    }
+    findings
 }
 
 fn from_protobuf(found: &protobuf::Finding) -> Option<Finding> {
@@ -120,9 +130,11 @@ fn is_unreadable(spec: Spec, finding: &Finding) -> bool {
 }
 
 /// The verdict, without what is accepted.
-pub(crate) fn finish(subject: Subject, findings: Vec<Finding>, config: &Config, cap: usize) -> Judged {
-    let readable = !findings.iter().any(|finding| is_unreadable(subject.spec, finding));
-    let findings = findings.into_iter().filter(|finding| !config.ignores(finding)).collect();
-    let verdict = Verdict::new(subject.spec, readable, findings, cap);
+pub(crate) fn finish(subject: Subject, findings: looks::Findings, config: &Config, cap: usize) -> Judged {
+    let looks::Findings { all, more, .. } = findings;
+    let readable = !all.iter().any(|finding| is_unreadable(subject.spec, finding));
+    let all = all.into_iter().filter(|finding| !config.ignores(finding)).collect();
+    let more = more.into_iter().filter(|(rule, _)| !config.ignores_all_of(rule)).collect();
+    let verdict = Verdict::new(subject.spec, readable, all, more, cap);
     Judged { file: subject.name, bytes: subject.bytes, verdict }
 }

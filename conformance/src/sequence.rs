@@ -1,6 +1,6 @@
 //! Two expositions of one target, one after the other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use openmetrics::model::{
     LabelSet, MetricFamily, MetricPoint, MetricSet, MetricType, MetricValue, Number, SideRef, Timestamp,
@@ -30,7 +30,6 @@ pub(crate) fn compare(spec: Spec, before: &MetricSet, after: &MetricSet) -> Vec<
         }
     }
     pair.gone(&gone);
-    pair.order(before, after);
     pair.findings
 }
 
@@ -44,8 +43,8 @@ fn key(family: &MetricFamily) -> Key<'_> {
 /// What is wrong with the order of labels: series that are written otherwise than before, with the same labels.
 pub(crate) fn label_order(before: &[String], after: &[String]) -> Option<Finding> {
     let known: BTreeSet<&str> = before.iter().map(String::as_str).collect();
-    let sorted = |series: &str| -> Vec<char> {
-        let mut letters: Vec<char> = series.chars().collect();
+    let sorted = |series: &str| -> Vec<u8> {
+        let mut letters = series.as_bytes().to_vec();
         letters.sort_unstable();
         letters
     };
@@ -53,7 +52,7 @@ pub(crate) fn label_order(before: &[String], after: &[String]) -> Option<Finding
     let missing: Vec<&String> =
         after.iter().filter(|series| !known.contains(series.as_str())).take(100).collect();
     let now: BTreeSet<&str> = after.iter().map(String::as_str).collect();
-    let gone: BTreeSet<Vec<char>> = before
+    let gone: BTreeSet<Vec<u8>> = before
         .iter()
         .filter(|series| !now.contains(series.as_str()))
         .take(10_000)
@@ -68,6 +67,23 @@ pub(crate) fn label_order(before: &[String], after: &[String]) -> Option<Finding
         )
         .of(name),
     )
+}
+
+/// Which of two series has changed its place; Prometheus text alone asks for a stable order.
+pub(crate) fn order(before: &[String], after: &[String]) -> Option<Finding> {
+    let places: HashMap<&str, usize> =
+        after.iter().enumerate().map(|(place, series)| (series.as_str(), place)).collect();
+    let mut last: Option<(usize, &str)> = None;
+    for series in before {
+        let Some(&place) = places.get(series.as_str()) else { continue };
+        if let Some((_, first)) = last.filter(|(last, _)| *last > place) {
+            let message = format!("{first} came before {series} and comes after it now");
+            let name = first.split('{').next().unwrap_or_default();
+            return Some(Finding::new(rules::find("P4-28")?, message).of(name));
+        }
+        last = Some((place, series));
+    }
+    None
 }
 
 struct Pair {
@@ -170,6 +186,13 @@ impl Pair {
                     format!("{series} was reset, but its start went back from {was} to {is}"),
                 );
             }
+            (true, Some(was), Some(is)) if !native && self.spec != Spec::OpenMetrics2 => {
+                // Both rules are broken: the start says that there was no reset, or it should have moved.
+                let message =
+                    format!("{series} fell{}{}", values(before, after), starts(Some(was), Some(is)));
+                self.push("OM1-CNT-06", family, message.clone());
+                self.push("OM1-CNT-05", family, message);
+            }
             (true, was, is) => {
                 let id = if native { "NH-30" } else { self.id("OM1-CNT-05", "OM2-CNT-03") };
                 self.push(id, family, format!("{series} fell{}{}", values(before, after), starts(was, is)));
@@ -203,27 +226,6 @@ impl Pair {
             n => format!("{first} and {} more are gone", n - 1),
         };
         self.push("OM1-HTTP-11", first.split('{').next().unwrap_or_default(), message);
-    }
-
-    /// Prometheus text alone asks for a stable order.
-    fn order(&mut self, before: &MetricSet, after: &MetricSet) {
-        if self.spec != Spec::Prometheus {
-            return;
-        }
-        let place: BTreeMap<&str, usize> =
-            after.families.iter().enumerate().map(|(at, f)| (f.descriptor.name().as_str(), at)).collect();
-        let places: Vec<(usize, &str)> = before
-            .families
-            .iter()
-            .filter_map(|f| Some((*place.get(f.descriptor.name().as_str())?, f.descriptor.name().as_str())))
-            .collect();
-        let moved = places.windows(2).find_map(|pair| match pair {
-            [(a, first), (b, second)] if a > b => Some((*first, *second)),
-            _ => None,
-        });
-        if let Some((first, second)) = moved {
-            self.push("P4-28", first, format!("`{first}` came before `{second}` and comes after it now"));
-        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use openmetrics::format::entries::{Metadata, MetadataKind, RawLabel, Sample};
-use openmetrics::model::{MetricType, Number};
+use openmetrics::model::{MetricType, Number, Timestamp};
 
 use super::page::Page;
+use super::points::{Fall, Points};
 use super::{Findings, NextLine, name, number};
 use crate::finding::Place;
 use crate::subject::Spec;
@@ -18,6 +19,10 @@ const MANY_BUCKETS: usize = 50;
 const LONG_HELP: usize = 400;
 /// Seconds since the epoch beyond this (the year 5138) are most likely milliseconds.
 const MILLISECONDS: f64 = 1e11;
+/// How many seconds the clocks of a writer and ours may differ.
+const CLOCK_SKEW: f64 = 86_400.0;
+/// Metrics with more labels are not compared with others.
+pub(super) const FEW_LABELS: usize = 64;
 /// Exemplars larger than this carry more than a reference.
 const LARGE_EXEMPLAR: usize = 512;
 
@@ -43,6 +48,8 @@ pub(super) struct Family {
     /// The thresholds of the first metric and of the current one.
     layout: (Option<Vec<u64>>, Vec<u64>),
     exemplar_style: Option<(BTreeSet<String>, bool)>,
+    /// The points of the current metric, of counters with timestamps.
+    points: Points,
     /// States of the current stateset metric that are on, of how many.
     states: (u64, u64),
     told: BTreeSet<&'static str>,
@@ -77,6 +84,7 @@ impl Family {
             has: Has::default(),
             layout: (None, Vec::new()),
             exemplar_style: None,
+            points: Points::default(),
             states: (0, 0),
             told: BTreeSet::new(),
         }
@@ -192,6 +200,7 @@ impl Family {
         }
         self.numbers(sample, line, findings);
         self.labels(sample, &suffix, line, findings);
+        self.point(sample, &suffix, line, findings);
         if is_value {
             self.start(sample, at, findings);
         }
@@ -230,11 +239,33 @@ impl Family {
         }
     }
 
+    /// Points of counters, where one exposition has several.
+    fn point(&mut self, sample: &Sample<'_>, suffix: &str, line: NextLine, findings: &mut Findings) {
+        let (Some(MetricType::Counter), Some(time)) = (self.kind, sample.timestamp()) else { return };
+        let Some(number) = sample.number().filter(|_| self.spec != Spec::Prometheus) else { return };
+        let fall = if suffix == "_created" {
+            self.points.take(time.value, None, Timestamp::from_f64(number.as_f64()))
+        } else {
+            let start = sample.start().map(|start| start.value);
+            self.points.take(time.value, Some((number, line.place(sample.value_span()))), start)
+        };
+        self.fall(fall, findings);
+    }
+
+    fn fall(&mut self, fall: Option<Fall>, findings: &mut Findings) {
+        let Some(Fall { at, message, start_stays }) = fall else { return };
+        let om1 = if start_stays { "OM1-CNT-06" } else { "OM1-CNT-05" };
+        self.tell(findings, self.id(om1, "OM2-CNT-03"), at, message);
+    }
+
     fn created(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
         let seconds = sample.number().map_or(f64::NAN, Number::as_f64);
         if !(0.0..=MILLISECONDS).contains(&seconds) {
             let message =
                 format!("`_created` is {}, which is no time in seconds", sample.text(sample.value_span()));
+            self.tell(findings, "OM1-CNT-08", line.place(sample.value_span()), message);
+        } else if seconds > Timestamp::now().as_f64() + CLOCK_SKEW {
+            let message = "`_created` lies in the future".to_owned();
             self.tell(findings, "OM1-CNT-08", line.place(sample.value_span()), message);
         }
     }
@@ -254,6 +285,7 @@ impl Family {
             self.metrics += 1;
             let names: BTreeSet<String> = sample
                 .labels()
+                .take(FEW_LABELS)
                 .filter(|l| !is_structural(self.kind, suffix, l.name.raw(), &self.name))
                 .map(|l| l.name.unescape().into_owned())
                 .collect();
@@ -313,8 +345,7 @@ impl Family {
                     format!("label `{label_name}` looks like an identifier that has no end of values"),
                 );
             }
-            let words = [&label_name as &str, &format!("by_{label_name}")].map(str::to_owned);
-            if self.name.ends_with(&format!("_{}", words[1])) {
+            if self.name.strip_suffix(&*label_name).is_some_and(|rest| rest.ends_with("_by_")) {
                 self.tell(
                     findings,
                     "LINT-03",
@@ -357,6 +388,8 @@ impl Family {
 
     /// All lines of a metric have been read.
     fn finish_metric(&mut self, findings: &mut Findings) {
+        let fall = self.points.end();
+        self.fall(fall, findings);
         let layout = std::mem::take(&mut self.layout.1);
         if !layout.is_empty() {
             if layout.len() > MANY_BUCKETS {
@@ -404,7 +437,8 @@ impl Family {
     fn exemplars(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
         for exemplar in sample.exemplars() {
             let at = line.place(exemplar.span());
-            let names: BTreeSet<String> = exemplar.labels().map(|l| l.name.unescape().into_owned()).collect();
+            let names: BTreeSet<String> =
+                exemplar.labels().take(FEW_LABELS).map(|l| l.name.unescape().into_owned()).collect();
             let style = (names, exemplar.timestamp().is_some());
             match &self.exemplar_style {
                 None => self.exemplar_style = Some(style),
@@ -438,8 +472,10 @@ impl Family {
                     format!("label `{odd}` is usually `trace_id` or `span_id`"),
                 );
             }
-            let repeated =
-                exemplar.labels().find(|l| sample.labels().any(|own| own.name.raw() == l.name.raw()));
+            let repeated = exemplar
+                .labels()
+                .take(FEW_LABELS)
+                .find(|l| sample.labels().take(FEW_LABELS).any(|own| own.name.raw() == l.name.raw()));
             if let Some(label) = repeated {
                 let message = format!("the exemplar repeats label `{}` of the metric", label.name.raw());
                 self.tell(findings, "OM2-EX-02", at, message);

@@ -6,22 +6,30 @@
 mod composite;
 mod family;
 mod name;
+mod native;
 mod number;
 mod page;
+mod points;
 
-use openmetrics::format::assemble::Checker;
+use std::collections::HashMap;
+
+use openmetrics::format::assemble::{self, Checker};
 use openmetrics::format::entries::{ByteSpan, Dialect, Entries, Entry, LineSpan};
+use openmetrics::format::{self, Format, Options};
+use openmetrics::model::MetricSet;
 
 use crate::finding::{Finding, Place};
 use crate::judge::from_text;
+use crate::rule::{Level, Rule};
 use crate::subject::Spec;
 
 /// All findings of a text: what the reader finds wrong, and what could be better.
-pub(crate) fn text(bytes: &[u8], spec: Spec, dialect: Dialect) -> Vec<Finding> {
-    let mut findings = Findings { all: Vec::new() };
+pub(crate) fn text(bytes: &[u8], spec: Spec, dialect: Dialect) -> Findings {
+    let mut findings = Findings::default();
     let mut page = page::Page::new(spec);
     let mut open: Option<family::Family> = None;
-    let mut checker = Checker::new(bytes, dialect);
+    let reader = assemble::Findings::keeping(KEPT);
+    let mut checker = Checker::with_findings(bytes, dialect, reader);
     loop {
         let line = NextLine::after(checker.line());
         match checker.next_entry() {
@@ -51,9 +59,33 @@ pub(crate) fn text(bytes: &[u8], spec: Spec, dialect: Dialect) -> Vec<Finding> {
         let end = line.place(ByteSpan::new(bytes.len(), bytes.len()));
         findings.push("OM1-DOC-06", "no line feed follows `# EOF`".to_owned(), end, "");
     }
-    let mut all: Vec<Finding> = checker.finish().iter().filter_map(from_text).collect();
-    all.append(&mut findings.all);
-    all
+    findings.take(&checker.finish());
+    findings
+}
+
+/// What could be better in an exposition that is no text.
+pub(crate) fn set(set: &MetricSet, spec: Spec) -> Findings {
+    let mut findings = Findings::default();
+    native::look(set, &mut findings);
+    // The rules are about the model; written as text, the set meets the same eyes. What the text would have by its
+    // own says nothing of it.
+    let (format, spec) = match spec {
+        Spec::OpenMetricsProtobuf => (Format::OPENMETRICS_1_0, Spec::OpenMetrics1),
+        _ => (Format::TEXT_1_0_0, Spec::Prometheus),
+    };
+    let Some(dialect) = crate::judge::dialect(spec) else { return findings };
+    let mut written = Vec::new();
+    let options = Options::default().with_created_samples(spec == Spec::OpenMetrics1);
+    format::encode_with(set, format, options, &mut written);
+    let seen = text(&written, spec, dialect);
+    for mut finding in seen.all {
+        if finding.level() < Level::Must {
+            (finding.place, finding.second) = (None, None);
+            findings.all.push(finding);
+        }
+    }
+    findings.more = seen.more.into_iter().filter(|(rule, _)| rule.level < Level::Must).collect();
+    findings
 }
 
 /// The series of a text as they are written, in order.
@@ -69,17 +101,58 @@ pub(crate) fn series(bytes: &[u8], spec: Spec) -> Vec<String> {
     series
 }
 
+/// How many findings of each rule are kept; hostile input has millions.
+const KEPT: u64 = 1000;
+
 /// The findings so far.
-struct Findings {
-    all: Vec<Finding>,
+#[derive(Default)]
+pub(crate) struct Findings {
+    /// The first of each rule.
+    pub(crate) all: Vec<Finding>,
+    /// How many more there were.
+    pub(crate) more: Vec<(&'static Rule, u64)>,
+    counts: HashMap<&'static str, u64>,
+}
+
+impl From<Vec<Finding>> for Findings {
+    fn from(all: Vec<Finding>) -> Self {
+        Self { all, ..Self::default() }
+    }
 }
 
 impl Findings {
+    /// Takes what the library's reader found.
+    fn take(&mut self, reader: &assemble::Findings) {
+        let own = std::mem::take(&mut self.all);
+        self.all = reader.iter().filter_map(from_text).chain(own).collect();
+        for (id, count) in reader.counts() {
+            self.count_more(id, count.saturating_sub(KEPT));
+        }
+    }
+
+    fn count_more(&mut self, id: &str, by: u64) {
+        let Some(rule) = crate::rules::find(id).filter(|_| by > 0) else { return };
+        match self.more.iter_mut().find(|(known, _)| known.id == rule.id) {
+            Some((_, more)) => *more += by,
+            None => self.more.push((rule, by)),
+        }
+    }
+
     /// Notes a finding of the rule with this id, which one of the tables has.
-    fn push(&mut self, id: &'static str, message: String, at: Place, metric: &str) {
+    fn push(&mut self, id: &'static str, message: impl Into<String>, at: Place, metric: &str) {
         if let Some(rule) = crate::rules::find(id) {
             let finding = Finding::new(rule, message).at(at);
-            self.all.push(if metric.is_empty() { finding } else { finding.of(metric) });
+            self.add(if metric.is_empty() { finding } else { finding.of(metric) });
+        }
+    }
+
+    fn add(&mut self, finding: Finding) {
+        let count = self.counts.entry(finding.rule.id).or_default();
+        *count += 1;
+        if *count <= KEPT {
+            self.all.push(finding);
+        } else {
+            self.count_more(finding.rule.id, 1);
         }
     }
 }

@@ -3,6 +3,7 @@
 use openmetrics::format::entries::Sample;
 use openmetrics::model::MetricType;
 
+use super::family::FEW_LABELS;
 use super::{Findings, NextLine};
 use crate::finding::Place;
 use crate::subject::Spec;
@@ -15,19 +16,30 @@ pub(super) struct Page {
     /// The label pairs, as written, that every sample so far has.
     everywhere: Vec<(String, String)>,
     first: Option<Place>,
+    /// The labels of info `target`, as written.
+    target: Vec<(String, String)>,
 }
 
 impl Page {
     pub(super) fn new(spec: Spec) -> Self {
-        Self { spec, families: 0, metrics: 0, everywhere: Vec::new(), first: None }
+        Self { spec, families: 0, metrics: 0, everywhere: Vec::new(), first: None, target: Vec::new() }
     }
 
     pub(super) fn sample(&mut self, sample: &Sample<'_>, line: NextLine) {
         self.metrics += 1;
-        if self.metrics == 1 {
+        let name = sample.name().raw();
+        if name == "target_info" {
+            let pairs = sample.labels().take(FEW_LABELS);
+            self.target =
+                pairs.map(|label| (label.name.raw().to_owned(), label.value.raw().to_owned())).collect();
+            return;
+        }
+        if self.first.is_none() {
             self.first = Some(line.place(sample.series_span()));
-            let pairs =
-                sample.labels().map(|label| (label.name.raw().to_owned(), label.value.raw().to_owned()));
+            let pairs = sample
+                .labels()
+                .take(FEW_LABELS)
+                .map(|label| (label.name.raw().to_owned(), label.value.raw().to_owned()));
             self.everywhere = pairs.collect();
         } else {
             self.everywhere.retain(|(name, value)| {
@@ -56,6 +68,15 @@ impl Page {
             return;
         };
         for (name, value) in self.everywhere {
+            let pair = (name, value);
+            let is_target = self.target.contains(&pair);
+            let (name, value) = pair;
+            if is_target {
+                let message =
+                    format!("label `{name}=\"{value}\"` of info `target` stands on every other sample too");
+                findings.push("OM1-HTTP-14", message, at, "");
+                continue;
+            }
             let message =
                 format!("label `{name}=\"{value}\"` stands on every sample; it belongs to the target");
             findings.push("OM1-LAB-06", message, at, "");

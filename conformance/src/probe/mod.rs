@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::exchange::{Answer, Ask, Transport};
 use crate::finding::{Finding, Verdict};
 use crate::judge::{self, Scrape};
+use crate::looks::Findings;
 use crate::render::Judged;
 use crate::rules;
 use crate::subject::{Spec, Subject};
@@ -88,7 +89,7 @@ pub(crate) fn run(
     let mut judged = vec![Judged {
         file: plan.address.to_owned(),
         bytes: Vec::new(),
-        verdict: Verdict::new(spec, true, found, cap),
+        verdict: Verdict::new(spec, true, found, Vec::new(), cap),
     }];
     for body in bodies {
         let name = format!("{} ({})", plan.address, body.kind.title());
@@ -353,6 +354,7 @@ impl Probe<'_> {
                 if let Some(before) = before.get(title) {
                     let found = judge::between(before, &scrape);
                     if !found.is_empty() {
+                        let found = Findings::from(found);
                         all.push(judge::finish(subject, found, config, cap));
                     }
                 }

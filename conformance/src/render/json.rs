@@ -86,6 +86,13 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// What breaks a "must" before what could be better, each in the order of the input.
+fn worst_first(judged: &Judged) -> impl Iterator<Item = &Finding> {
+    let mut findings: Vec<&Finding> = judged.verdict.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level()));
+    findings.into_iter()
+}
+
 pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
     let files = all
         .iter()
@@ -93,7 +100,7 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
             file: &judged.file,
             spec: judged.verdict.spec.as_str(),
             readable: judged.verdict.readable,
-            findings: judged.verdict.findings.iter().map(|finding| Entry::new(None, finding)).collect(),
+            findings: worst_first(judged).map(|finding| Entry::new(None, finding)).collect(),
             more: judged.verdict.capped.iter().map(|&(rule, count)| More { rule: rule.id, count }).collect(),
         })
         .collect();
@@ -103,7 +110,7 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
 
 pub(super) fn write_lines(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
     for judged in all {
-        for finding in &judged.verdict.findings {
+        for finding in worst_first(judged) {
             serde_json::to_writer(&mut *to, &Entry::new(Some(&judged.file), finding))?;
             writeln!(to)?;
         }

@@ -284,10 +284,11 @@ pub(super) static RULES: &[Rule] = &[
         scope: Scope::File,
         section: TARGET,
         summary: "target labels do not stand on all metrics",
-        explain: "See label-on-everything, which finds them.",
-        check: Check::Ledger("which labels are the target's is not in the file; label-on-everything finds any that stand everywhere"),
-        good: &[],
-        bad: &[],
+        explain: "Info `target` has them, and whoever reads can join them. Labels that stand everywhere without it are \
+                  label-on-everything.",
+        check: Check::Exposition,
+        good: &[om1(&[b"# TYPE target info\ntarget_info{env=\"prod\"} 1\n# TYPE a gauge\na 1\n# TYPE b gauge\nb 1\n# EOF\n"])],
+        bad: &[om1(&[b"# TYPE target info\ntarget_info{env=\"prod\"} 1\n# TYPE a gauge\na{env=\"prod\"} 1\n# TYPE b gauge\nb{env=\"prod\"} 1\n# EOF\n"])],
     },
     Rule {
         id: "OM1-HTTP-15",

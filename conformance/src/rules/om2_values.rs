@@ -110,8 +110,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "a counter never falls unless it is reset, and then its start timestamp moves",
         explain: "A fall is taken for a reset.",
         check: Check::Sequence,
-        good: &[om2(&[b"# TYPE a_total counter\na_total 5 st@1\n# EOF\n", b"# TYPE a_total counter\na_total 1 st@2\n# EOF\n"])],
-        bad: &[om2(&[b"# TYPE a_total counter\na_total 5 st@1\n# EOF\n", b"# TYPE a_total counter\na_total 4 st@1\n# EOF\n"])],
+        good: &[om2(&[b"# TYPE a_total counter\na_total 5 1 st@0\na_total 3 2 st@1.5\n# EOF\n"]), om2(&[b"# TYPE a_total counter\na_total 5 st@1\n# EOF\n", b"# TYPE a_total counter\na_total 1 st@2\n# EOF\n"])],
+        bad: &[om2(&[b"# TYPE a_total counter\na_total 5 1 st@0\na_total 3 2 st@0\n# EOF\n"]), om2(&[b"# TYPE a_total counter\na_total 5 st@1\n# EOF\n", b"# TYPE a_total counter\na_total 4 st@1\n# EOF\n"])],
     },
     Rule {
         id: "OM2-ST-01",

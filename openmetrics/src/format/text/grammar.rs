@@ -473,16 +473,17 @@ impl<'a> Cx<'a> {
     }
 
     /// `DQUOTE escaped-string DQUOTE`, the first quote being there.
-    fn quoted(&self, i: &'a str) -> Parsed<'a, Part> {
+    fn quoted(&self, i: &'a str, unclosed: &'static str) -> Parsed<'a, Part> {
         let (i, _) = want(char('"'), i, self.ids.quotes, "a double quote")?;
         let (i, part) = self.escaped_string(i)?;
-        let (i, _) = want(char('"'), i, self.ids.quotes, "a closing double quote")?;
+        let (i, _) = want(char('"'), i, unclosed, "a closing double quote")?;
         Ok((i, Part { quoted: true, ..part }))
     }
 
     /// `DQUOTE escaped-string-non-empty DQUOTE`
     fn quoted_name(&self, i: &'a str) -> Parsed<'a, Part> {
-        let (rest, part) = self.quoted(i)?;
+        // A line feed or quote inside would have needed a backslash.
+        let (rest, part) = self.quoted(i, if self.is_prometheus() { "P4-24" } else { "OM2-UTF-02" })?;
         if part.start == part.end {
             return fail(i, self.ids.empty_name(), "a name that is not empty");
         }
@@ -651,7 +652,7 @@ impl<'a> Cx<'a> {
         if !rest.starts_with('"') {
             return fail(rest, self.rule_in_braces(rest, self.ids.quotes), "a label value in double quotes");
         }
-        let (rest, value) = self.quoted(rest)?;
+        let (rest, value) = self.quoted(rest, self.ids.quotes)?;
         Ok((rest, LabelParts { name, value }))
     }
 
@@ -663,6 +664,9 @@ impl<'a> Cx<'a> {
             out.is_composite = true;
             out.value = Located { value: Number::ZERO, span: self.span(i, rest) };
             return Ok((rest, ()));
+        }
+        if i.starts_with("st@") && self.dialect == Dialect::OpenMetrics2 {
+            return fail(i, "OM2-ST-01", "the value before `st@`");
         }
         let (rest, value) = self.number(i, None)?;
         out.value = value;
@@ -841,8 +845,7 @@ impl<'a> Cx<'a> {
         let (rest, name) = self.descriptor_name(name)?;
         let value = self.blanks(rest);
         if value.len() == rest.len() && !rest.is_empty() {
-            let rule = if is_help { "P4-06" } else { "P4-08" };
-            return fail(rest, self.rule_at(rest, rule), "a blank after the metric name");
+            return fail(rest, self.rule_at(rest, self.ids.metric_name), "a blank after the metric name");
         }
         if is_help { self.prometheus_help(value, name) } else { self.type_value(value, name) }
     }
@@ -1090,8 +1093,13 @@ impl<'a> Cx<'a> {
 fn native_order_rule(rest: &str) -> &'static str {
     if rest.starts_with("positive") || rest.starts_with("negative") || rest.starts_with("zero") {
         "OM2-NH-01"
-    } else {
+    } else if ["count", "sum", "gcount", "gsum", "schema", "bucket", "quantile", "]", "}"]
+        .iter()
+        .any(|known| rest.starts_with(known))
+    {
         "OM2-HIS-03"
+    } else {
+        "OM2-HIS-01" // no histogram has such a field
     }
 }
 

@@ -140,6 +140,11 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
                 let Some(native) = raw.native(sides, offset, *visitor)? else { return Ok(()) };
                 Some(native)
             } else {
+                if raw.schema.is_some() && !raw.has_buckets {
+                    let message =
+                        "a histogram with a schema and without buckets needs the span (0, 0) to be native";
+                    visitor.finding(at("NH-17", message.to_owned()))?;
+                }
                 None
             };
             let classic = raw.has_buckets.then_some(classic.as_slice());
@@ -680,6 +685,11 @@ impl RawMetric {
             }
             Err(_) => {
                 visitor.finding(finding("NH-01", format!("schema {number} is not in -4..=8")))?;
+                if matches!(number, -9..=52) {
+                    let message =
+                        format!("schema {number} is reserved; readers that know it may be there one day");
+                    visitor.finding(finding("NH-02", message))?;
+                }
                 return Ok(None);
             }
         };

@@ -298,7 +298,11 @@ impl<'a> Point<'a> {
         };
         if number.is_nan() {
             cx.findings.add(rule, cx.value(), || "a sum is not NaN");
-        } else if number.is_negative() && cx.metric_type != MetricType::GaugeHistogram {
+        } else if number.is_negative()
+            && cx.metric_type != MetricType::GaugeHistogram
+            // Beside a negative bound no sum is right, see OM1-HIS-10.
+            && self.bits & NEGATIVE_BOUND == 0
+        {
             cx.findings.add(rule, cx.value(), || "a sum is not negative, since it is a counter");
         }
     }
@@ -434,6 +438,7 @@ impl<'a> Point<'a> {
                 if !self.has(Role::Total) && self.has(Role::Created) =>
             {
                 findings.add("OM1-CNT-02", first, || "a _created sample without a _total of the same labels");
+                findings.add("OM1-CNT-01", first, || "a counter's point without a _total");
             }
             (Dialect::OpenMetrics1, MetricType::Histogram | MetricType::GaugeHistogram) => {
                 self.end_histogram(findings, metric_type, first);
@@ -471,7 +476,8 @@ impl<'a> Point<'a> {
             });
         }
         if let (Some(count), Some(infinity)) = (self.count, self.infinity) {
-            if count != infinity && !count.is_nan() && !infinity.is_nan() {
+            // What is no count is a finding already.
+            if count != infinity && is_count(count) && !infinity.is_nan() {
                 findings.add(pick("OM1-HIS-12", "OM1-GHI-06"), first, || {
                     format!("the count is {count}, the +Inf bucket {infinity}")
                 });
