@@ -29,6 +29,7 @@
 //! * `http` (feature): an endpoint, `openmetrics::serve`, and a handler for applications that have a server;
 //! * `process` (feature): metrics of the process itself;
 //! * `facade` (feature `metrics`): a recorder for libraries that use the `metrics` facade;
+//! * `otel` (feature `opentelemetry`): what is measured with OpenTelemetry, on a registry's page;
 //! * `runtime` (feature `tokio`): metrics of tokio runtimes;
 //! * `spans` (feature `tracing`): exemplars from the spans of `tracing`;
 //! * `testing` (feature): `assert_metric!`, what a block of code changed, and whether a registry is in good shape;
@@ -41,7 +42,7 @@
 //! # Features
 //!
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
-//! `process`, `gzip`, `metrics`, `testing`, `tokio`, `tower`, `tracing`.
+//! `process`, `gzip`, `metrics`, `opentelemetry`, `testing`, `tokio`, `tower`, `tracing`.
 
 mod calls;
 mod error;
@@ -54,6 +55,8 @@ pub mod guide;
 pub mod http;
 pub mod instrument;
 pub mod model;
+#[cfg(feature = "opentelemetry")]
+pub mod otel;
 #[cfg(feature = "process")]
 pub mod process;
 pub mod registry;

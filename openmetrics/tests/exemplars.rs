@@ -1,5 +1,7 @@
 //! Exemplars of live metrics, from the event to the page of every format that has them.
 
+#![cfg(feature = "parse")]
+
 use openmetrics::format::{Format, decode, encode};
 use openmetrics::instrument::SpanContext;
 use openmetrics::model::MetricSet;

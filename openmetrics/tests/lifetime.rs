@@ -1,5 +1,7 @@
 //! How long series live: limits, expiry and guards.
 
+#![cfg(feature = "derive")]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -97,7 +97,7 @@ pub(crate) fn set_current(span: Option<SpanContext>) {
     CURRENT.set(span);
 }
 
-fn push_hex(bytes: &[u8], out: &mut String) {
+pub(crate) fn push_hex(bytes: &[u8], out: &mut String) {
     let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
     for byte in bytes {
         out.push(digit(byte >> 4));
