@@ -48,7 +48,7 @@ fn compare(text: &[u8]) {
 }
 
 /// Texts with a bit of everything, to mutate.
-const SEEDS: [&str; 8] = [
+const SEEDS: [&str; 9] = [
     "# TYPE a counter\n# HELP a some \\n \\\\ \\\" help\na_total{b=\"c\",d=\"e\\\"f\"} 17 # {trace=\"x y\"} 0.67 1520879606.1\n# EOF\n",
     "a{b=\"c\"} 1.5 1520879607.789\na{b=\"d\"} -0 000\na{} 1e5\na -1.25e-3 -5\na NaN\nb +Inf\n# EOF\n",
     "h_bucket{path=\"/api/v1\",method=\"GET\",le=\"0.005\"} 24054 # {} 0.001\nh_bucket{le=\"+Inf\"} 144320\nh_sum 53423.5\n# EOF\n",
@@ -56,6 +56,7 @@ const SEEDS: [&str; 8] = [
     "h {count:2,sum:1.2e2,schema:0,zero_threshold:1e-4,zero_count:0,positive_spans:[1:2],positive_buckets:[1,1],bucket:[0.5:1,1:2,+Inf:2]} st@1605301325.0\n# EOF\n",
     "s{q=\"r\"} {count:3,sum:2,quantile:[0.5:1,0.99:NaN]} 12 st@3 # {t=\"u\"} 1 2 # {} 3 4\n# EOF",
     "g {gcount:-1,gsum:1,schema:-4,zero_threshold:0,zero_count:1.5,negative_spans:[-3:1,2:0],negative_buckets:[7]}\nx 18446744073709551615\n# EOF\n",
+    "r{ab=\"1\",cd=\"2\"} 1\nr{ab=\"1\",cd=\"22\"} 1\nr{ab=\"1\\n\",cd=\"2\"} 1\nr{ab=\"1\\n\",cd=\"3\"} 1\nr 1\nr{} 1\nr{ab=\"1\"} 1\nr_x{ab=\"1\"} 2\nr{ab=\"1\",ab=\"1\"} 3\n# EOF\n",
     "up 1\nup{job=\"node\",instance=\"localhost:9100\"} 1\nprocess_cpu_seconds_total 12.470000000000001\nx 9007199254740993.5\ny 0.1 9.1234567891\n",
 ];
 
@@ -76,7 +77,15 @@ fn mutate(random: &mut Random, text: &mut Vec<u8>) {
     for _ in 0..=random.below(4) {
         let at = random.below(text.len() + 1);
         let byte = INTERESTING[random.below(INTERESTING.len())];
-        match random.below(5) {
+        match random.below(6) {
+            5 => {
+                // A line twice: the second is read beside the first.
+                let start =
+                    text.get(..at).and_then(|t| t.iter().rposition(|b| *b == b'\n')).map_or(0, |n| n + 1);
+                let end = text.iter().skip(at).position(|b| *b == b'\n').map_or(text.len(), |n| at + n + 1);
+                let line = text[start..end].to_vec();
+                text.splice(start..start, line);
+            }
             0 => text.insert(at, byte),
             1 if at < text.len() => text[at] = byte,
             2 if at < text.len() => {

@@ -216,6 +216,15 @@ pub(super) struct LabelParts {
     pub(super) value: Part,
 }
 
+impl LabelParts {
+    /// The same label so many bytes later.
+    #[inline]
+    pub(super) fn moved(self, by: usize) -> Self {
+        let part = |part: Part| Part { start: part.start + by, end: part.end + by, ..part };
+        Self { name: part(self.name), value: part(self.value) }
+    }
+}
+
 /// A label as the input has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -254,6 +263,24 @@ pub struct Sample<'a> {
     pub(super) exemplar_labels: Vec<LabelParts>,
     /// What is wrong with its exemplars, in formats where that spoils nothing else (OM2-DOC-03).
     pub(super) exemplar_fault: Option<Fault>,
+    /// How it compares with the sample before it.
+    pub(super) likeness: Likeness,
+}
+
+/// What the fast path sees of a sample beside the one before, and nobody then has to compare again. Nothing of it has to
+/// be said: the reference grammar leaves all at its default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Likeness {
+    /// The line has no blanks, quotes and commas to spare, so what has the same text has the same parts.
+    pub(super) canonical: bool,
+    /// The name is the same.
+    pub(super) name: bool,
+    /// The labels have the same names in the same order.
+    pub(super) labels: bool,
+    /// So many labels at the beginning have the same values, too.
+    pub(super) values: usize,
+    /// Some value of its labels has an escape. (Where nothing is known, all may have.)
+    pub(super) escaped: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -272,6 +299,13 @@ impl<'a> Sample<'a> {
         self.text
             .get(span.start.wrapping_sub(self.base)..span.end.wrapping_sub(self.base))
             .unwrap_or_default()
+    }
+
+    /// The bytes of a part of this line.
+    #[inline]
+    pub(super) fn bytes_of(&self, part: Part) -> &'a [u8] {
+        let text = self.text.as_bytes();
+        text.get(part.start.wrapping_sub(self.base)..part.end.wrapping_sub(self.base)).unwrap_or_default()
     }
 
     #[inline]
@@ -557,7 +591,10 @@ pub struct Entries<'a> {
     at: usize,
     line: LineSpan,
     end: End,
-    sample: Sample<'a>,
+    /// The last sample and the one before it; which is which says `second`.
+    samples: [Sample<'a>; 2],
+    /// Whether the last sample is the second of the two.
+    second: bool,
     reference: bool,
     quoted_names: bool,
 }
@@ -586,7 +623,8 @@ impl<'a> Entries<'a> {
             at: 0,
             line: LineSpan { number: 0, span: ByteSpan::default() },
             end: End::Ahead,
-            sample: Sample::default(),
+            samples: Default::default(),
+            second: false,
             reference: false,
             quoted_names: dialect != Dialect::OpenMetrics1,
         }
@@ -631,7 +669,7 @@ impl<'a> Entries<'a> {
     #[inline]
     pub(super) fn entry(&self, line: Line<'a>) -> Entry<'a, '_> {
         match line {
-            Line::Sample => Entry::Sample(&self.sample),
+            Line::Sample => Entry::Sample(self.sample()),
             Line::Metadata(metadata) => Entry::Metadata(metadata),
             Line::Comment(text) => Entry::Comment(text),
             Line::Blank => Entry::Blank,
@@ -642,7 +680,15 @@ impl<'a> Entries<'a> {
     /// The sample just read.
     #[inline]
     pub(super) fn sample(&self) -> &Sample<'a> {
-        &self.sample
+        let [first, second] = &self.samples;
+        if self.second { second } else { first }
+    }
+
+    /// The sample before that.
+    #[inline]
+    pub(super) fn before(&self) -> &Sample<'a> {
+        let [first, second] = &self.samples;
+        if self.second { first } else { second }
     }
 
     /// Reads the next line into the buffers.
@@ -659,13 +705,26 @@ impl<'a> Entries<'a> {
             }
         }
         if !self.reference {
-            if let Some(end) = fast::sample(self.dialect, self.text, self.base, self.at, &mut self.sample) {
-                let start = self.base + self.at;
-                self.at = end + 1;
-                self.line =
-                    LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, self.base + end) };
-                return Some(Ok(Line::Sample));
-            }
+            let Self { dialect, text, base, at, samples: [first, second], .. } = self;
+            let (line, end) = if text.as_bytes().get(*at) == Some(&b'#') {
+                match fast::metadata(*dialect, text, *base, *at) {
+                    Some((metadata, end)) => (Line::Metadata(metadata), end),
+                    None => return Some(self.slow_step()),
+                }
+            } else {
+                // What is read next takes the place of the sample before the last one.
+                let (last, next) = if self.second { (second, first) } else { (first, second) };
+                let Some(end) = fast::sample(*dialect, text, *base, *at, last, next) else {
+                    return Some(self.slow_step());
+                };
+                self.second = !self.second;
+                (Line::Sample, end)
+            };
+            let start = self.base + self.at;
+            self.at = end + 1;
+            self.line =
+                LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, self.base + end) };
+            return Some(Ok(line));
         }
         Some(self.slow_step())
     }
@@ -682,9 +741,15 @@ impl<'a> Entries<'a> {
         let start = self.base + self.at;
         self.at = next;
         self.line = LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, start + line.len()) };
-        self.sample.text = self.text;
-        self.sample.base = self.base;
-        let parsed = grammar::line(self.dialect, self.quoted_names, line, self.line, &mut self.sample);
+        let [first, second] = &mut self.samples;
+        let next = if self.second { first } else { second };
+        next.text = self.text;
+        next.base = self.base;
+        next.likeness = Likeness { escaped: true, ..Likeness::default() };
+        let parsed = grammar::line(self.dialect, self.quoted_names, line, self.line, next);
+        if matches!(parsed, Ok(Line::Sample)) {
+            self.second = !self.second;
+        }
         if matches!(parsed, Ok(Line::Eof)) {
             self.end = End::Marked;
         }

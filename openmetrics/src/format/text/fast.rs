@@ -1,4 +1,4 @@
-//! The fast path: sample lines as programs write them, without blanks to spare.
+//! The fast path: samples and metadata as programs write them, without blanks to spare.
 //!
 //! It reads a line from its first byte to its line feed in one go and fills the same buffers as the reference grammar.
 //! Whatever it does not know (other dialects' extras, unusual numbers, anything wrong) it leaves to the grammar, which
@@ -6,7 +6,10 @@
 //! a fuzz target compare them.
 
 use super::Dialect;
-use super::entries::{ByteSpan, ExemplarParts, LabelParts, Located, Part, Sample};
+use super::entries::{
+    ByteSpan, ExemplarParts, LabelParts, Likeness, Located, Metadata, MetadataKind, Part, Sample, Written,
+};
+use super::grammar::type_of_word;
 use super::numeral;
 use crate::model::{Number, Timestamp};
 
@@ -37,22 +40,53 @@ fn is(byte: u8, class: u8) -> bool {
 }
 
 /// Reads the sample line that begins at `at`. Gives where its line feed is.
+///
+/// Lines are mostly like the one before: the same name, the same names of labels, some of the same values. What has the
+/// same bytes as a part of that line has been looked at there, so those parts are taken over, and the rest is compared
+/// with what it probably is before it is looked at byte by byte.
 #[inline]
 pub(super) fn sample<'a>(
     dialect: Dialect,
     text: &'a str,
     base: usize,
     at: usize,
+    before: &Sample<'a>,
     out: &mut Sample<'a>,
 ) -> Option<usize> {
     let reader = Reader { bytes: text.as_bytes(), base, prometheus: dialect == Dialect::Prometheus };
-    let name_end = reader.name(at, NAME_START, NAME)?;
     out.labels.clear();
-    let mut i = name_end;
-    if reader.at(i)? == b'{' {
-        i = reader.labels(i + 1, &mut out.labels)?;
+    let mut likeness = Likeness { canonical: true, ..Likeness::default() };
+    let name_end;
+    let series_end;
+    let known = before.likeness.canonical && before.base == base && std::ptr::eq(before.text, text);
+    let old = if known { before.labels.as_slice() } else { &[] };
+    let same = if known { reader.same_as(before.series, at) } else { 0 };
+    let old_name = before.name.end - before.name.start;
+    if same > old_name {
+        // Name and opening brace are there.
+        name_end = at + old_name;
+        likeness.name = true;
+        let moved = base + at - before.series.start;
+        let same_until = before.series.start + same;
+        let mut i = name_end + 1;
+        for label in old.iter().take_while(|label| label.value.end < same_until) {
+            let label = label.moved(moved);
+            likeness.escaped |= label.value.escaped;
+            i = label.value.end - base + 1;
+            out.labels.push(label);
+        }
+        likeness.values = out.labels.len();
+        series_end = reader.more_labels(i, likeness.values > 0, old, &mut out.labels, &mut likeness)?;
+    } else {
+        name_end = reader.name(at, NAME_START, NAME)?;
+        series_end = match reader.at(name_end)? {
+            b'{' => reader.more_labels(name_end + 1, false, old, &mut out.labels, &mut likeness)?,
+            _ => name_end,
+        };
+        likeness.name = known && same == old_name && name_end - at == old_name;
     }
-    let series_end = i;
+    likeness.labels = known && likeness.labels && out.labels.len() == old.len();
+    let i = series_end;
     if reader.at(i)? != b' ' {
         return None;
     }
@@ -63,6 +97,7 @@ pub(super) fn sample<'a>(
     out.series = ByteSpan::new(base + at, base + series_end);
     out.value = Located { value, span: ByteSpan::new(base + i + 1, base + end) };
     out.is_composite = false;
+    out.likeness = likeness;
     (out.timestamp, out.start, out.exemplar_fault) = (None, None, None);
     out.exemplars.clear();
     out.exemplar_labels.clear();
@@ -70,6 +105,43 @@ pub(super) fn sample<'a>(
         return Some(end);
     }
     reader.tail(end, text, dialect, out)
+}
+
+/// Reads the metadata line that begins at `at` if it has no escapes and nothing unusual. Gives where its line feed is.
+pub(super) fn metadata<'a>(
+    dialect: Dialect,
+    text: &'a str,
+    base: usize,
+    at: usize,
+) -> Option<(Metadata<'a>, usize)> {
+    let reader = Reader { bytes: text.as_bytes(), base, prometheus: dialect == Dialect::Prometheus };
+    let keyword = reader.bytes.get(at..at + 7)?;
+    let name_start = at + 7;
+    let name_end = reader.name(name_start, NAME_START, NAME)?;
+    if reader.at(name_end)? != b' ' {
+        return None;
+    }
+    let start = name_end + 1;
+    let end = start + memchr::memchr(b'\n', reader.bytes.get(start..)?)?;
+    let said = text.get(start..end)?;
+    let kind = match keyword {
+        b"# TYPE " => MetadataKind::Type(type_of_word(dialect, said)?),
+        b"# HELP " => {
+            // Blanks before it belong to it in some dialects only.
+            let is_plain = memchr::memchr3(b'\\', b'"', b'\r', said.as_bytes()).is_none();
+            if !is_plain || said.starts_with([' ', '\t']) || said.is_empty() {
+                return None;
+            }
+            MetadataKind::Help
+        }
+        b"# UNIT " if !reader.prometheus && !said.is_empty() && said.bytes().all(|b| is(b, NAME)) => {
+            MetadataKind::Unit
+        }
+        _ => return None,
+    };
+    let part = |start, end| Part { start: base + start, end: base + end, quoted: false, escaped: false };
+    let name = Written::new(text.get(name_start..name_end)?, part(name_start, name_end));
+    Some((Metadata { kind, name, text: Written::new(said, part(start, end)) }, end))
 }
 
 struct Reader<'t> {
@@ -95,6 +167,86 @@ impl Reader<'_> {
             i += 1;
         }
         Some(i)
+    }
+
+    /// How many bytes from `at` on are those of a stretch of the text before.
+    #[inline]
+    fn same_as(&self, span: ByteSpan, at: usize) -> usize {
+        let before = self.bytes.get(span.start - self.base..span.end - self.base).unwrap_or_default();
+        let here = self.bytes.get(at..).unwrap_or_default();
+        let mut same = 0;
+        for (a, b) in before.chunks_exact(8).zip(here.chunks_exact(8)) {
+            let (Ok(a), Ok(b)) = (a.try_into(), b.try_into()) else { break };
+            let differ = u64::from_le_bytes(a) ^ u64::from_le_bytes(b);
+            if differ != 0 {
+                return same + (differ.trailing_zeros() / 8) as usize;
+            }
+            same += 8;
+        }
+        let rest = before.iter().zip(here).skip(same);
+        same + rest.take_while(|(a, b)| a == b).count()
+    }
+
+    /// Labels from `i` on, to after the closing brace; whether there were some before. `old` are those of the line
+    /// before, whose names are expected again.
+    #[inline]
+    fn more_labels(
+        &self,
+        mut i: usize,
+        mut follows: bool,
+        old: &[LabelParts],
+        out: &mut Vec<LabelParts>,
+        likeness: &mut Likeness,
+    ) -> Option<usize> {
+        likeness.labels = true;
+        if !follows && self.at(i)? == b'}' {
+            return Some(i + 1);
+        }
+        loop {
+            if follows {
+                match self.at(i)? {
+                    b',' => i += 1,
+                    b'}' => return Some(i + 1),
+                    _ => return None,
+                }
+            }
+            follows = true;
+            let expected = old.get(out.len()).and_then(|label| self.expected_name(i, label.name));
+            let name_end = match expected {
+                Some(end) => end,
+                None => {
+                    likeness.labels = false;
+                    let end = self.name(i, LABEL_START, LABEL)?;
+                    if self.bytes.get(end..end + 2)? != b"=\""
+                        || self.prometheus && self.bytes.get(i..end)? == b"__name__"
+                    {
+                        return None;
+                    }
+                    end
+                }
+            };
+            let start = name_end + 2;
+            let (end, escaped) = self.string(start)?;
+            likeness.escaped |= escaped;
+            out.push(LabelParts {
+                name: Part { start: self.base + i, end: self.base + name_end, quoted: false, escaped: false },
+                value: Part { start: self.base + start, end: self.base + end, quoted: true, escaped },
+            });
+            i = end + 1;
+        }
+    }
+
+    /// The end of the name at `i`, if that is the one in another place, with what stands behind it.
+    #[inline]
+    fn expected_name(&self, i: usize, name: Part) -> Option<usize> {
+        let length = name.end - name.start + 2; // `="`
+        let from = name.start - self.base;
+        let (there, here) = (self.bytes.get(from..from + length)?, self.bytes.get(i..i + length)?);
+        // The same as `there == here`, without the call.
+        let (mut there_words, mut here_words) = (there.chunks_exact(4), here.chunks_exact(4));
+        let same = there_words.by_ref().zip(here_words.by_ref()).all(|(a, b)| a == b)
+            && there_words.remainder().iter().zip(here_words.remainder()).all(|(a, b)| a == b);
+        same.then_some(i + length - 2)
     }
 
     /// Labels from after the brace to after the closing one.
@@ -169,41 +321,20 @@ impl Reader<'_> {
         rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n')).map(|at| i + at)
     }
 
-    /// Digits from `i` on, added to `value`; gives what they come to and their end. The sum wraps beyond 19 digits.
+    /// Digits from `i` on; gives what they come to and their end. The sum wraps beyond 19 digits.
     #[inline]
-    fn digits(&self, mut i: usize, mut value: u64) -> Option<(u64, usize)> {
-        loop {
-            let digit = self.at(i)?.wrapping_sub(b'0');
-            if digit > 9 {
-                return Some((value, i));
-            }
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-            i += 1;
-        }
+    fn digits(&self, i: usize) -> Option<(u64, usize)> {
+        let (value, end) = numeral::digits(self.bytes, i, 0);
+        (end < self.bytes.len()).then_some((value, end))
     }
 
     /// A number that ends before a space or line feed; gives its end.
     #[inline]
     fn number(&self, i: usize, text: &str) -> Option<(Number, usize)> {
-        let negative = self.at(i)? == b'-';
-        let first = i + usize::from(negative);
-        let (whole, whole_end) = self.digits(first, 0)?;
-        let whole_digits = whole_end - first;
-        let next = self.at(whole_end)?;
-        if matches!(next, b' ' | b'\n') && (1..=18).contains(&whole_digits) {
-            let number = if negative { Number::from(-(whole as i64)) } else { Number::Unsigned(whole) };
-            return Some((number, whole_end));
+        match numeral::scan(text, i) {
+            Some((number, end)) if matches!(self.at(end)?, b' ' | b'\n') => Some((number, end)),
+            _ => self.unusual_number(i, text),
         }
-        if next == b'.' && whole_digits > 0 {
-            let (mantissa, end) = self.digits(whole_end + 1, whole)?;
-            let scale = end - whole_end - 1;
-            // Both the mantissa and the power of ten are exact as doubles, so their quotient is the nearest.
-            if whole_digits + scale <= 18 && mantissa <= 1 << 53 && matches!(self.at(end)?, b' ' | b'\n') {
-                let value = mantissa as f64 / POWERS.get(scale).copied()?;
-                return Some((Number::Float(if negative { -value } else { value }), end));
-            }
-        }
-        self.unusual_number(i, text)
     }
 
     /// Other numbers: as the grammar has them.
@@ -217,14 +348,14 @@ impl Reader<'_> {
     /// Seconds with up to nine digits after the point.
     #[inline]
     fn seconds(&self, i: usize) -> Option<(Timestamp, usize)> {
-        let (whole, end) = self.digits(i, 0)?;
+        let (whole, end) = self.digits(i)?;
         if !(1..=18).contains(&(end - i)) {
             return None;
         }
         if self.at(end)? != b'.' {
             return Some((Timestamp::from_seconds(whole as i64), end));
         }
-        let (fraction, fraction_end) = self.digits(end + 1, 0)?;
+        let (fraction, fraction_end) = self.digits(end + 1)?;
         let scale = 9_usize.checked_sub(fraction_end - end - 1)?;
         let nanos = fraction * 10_u64.pow(scale as u32);
         Some((Timestamp::new(whole as i64, nanos as u32)?, fraction_end))
@@ -281,7 +412,7 @@ impl Reader<'_> {
         let start = i + 1;
         let negative = self.at(start)? == b'-';
         let first = start + usize::from(negative);
-        let (value, end) = self.digits(first, 0)?;
+        let (value, end) = self.digits(first)?;
         if !(1..=18).contains(&(end - first)) || self.at(end)? != b'\n' {
             return None;
         }
@@ -291,6 +422,3 @@ impl Reader<'_> {
         Some(end)
     }
 }
-
-const POWERS: [f64; 19] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];

@@ -260,6 +260,21 @@ fn is_blank(c: char) -> bool {
     c == ' ' || c == '\t'
 }
 
+/// The type that a dialect calls so.
+pub(super) fn type_of_word(dialect: Dialect, word: &str) -> Option<MetricType> {
+    if dialect != Dialect::Prometheus {
+        return MetricType::from_word(word);
+    }
+    match word {
+        "counter" => Some(MetricType::Counter),
+        "gauge" => Some(MetricType::Gauge),
+        "histogram" => Some(MetricType::Histogram),
+        "summary" => Some(MetricType::Summary),
+        "untyped" => Some(MetricType::Unknown),
+        _ => None,
+    }
+}
+
 struct Cx<'a> {
     dialect: Dialect,
     /// Whether names may stand in quotes.
@@ -396,19 +411,7 @@ impl<'a> Cx<'a> {
             let rule = if i.is_empty() { self.ids.metadata } else { self.rule_at(i, self.ids.metadata) };
             return fail(i, rule, "a metric type");
         }
-        let metric_type = if self.is_prometheus() {
-            match word {
-                "counter" => Some(MetricType::Counter),
-                "gauge" => Some(MetricType::Gauge),
-                "histogram" => Some(MetricType::Histogram),
-                "summary" => Some(MetricType::Summary),
-                "untyped" => Some(MetricType::Unknown),
-                _ => None,
-            }
-        } else {
-            MetricType::from_word(word)
-        };
-        let Some(metric_type) = metric_type else {
+        let Some(metric_type) = type_of_word(self.dialect, word) else {
             let expected = if self.is_prometheus() {
                 "one of counter, gauge, histogram, summary, untyped"
             } else {

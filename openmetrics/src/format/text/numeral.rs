@@ -19,8 +19,84 @@ pub(crate) fn number(text: &str) -> Number {
 
 /// The number that the whole of a label's value is, such as an upper bound.
 pub(crate) fn parse(text: &str) -> Option<Number> {
-    super::grammar::is_number(text).then(|| number(text))
+    match scan(text, 0) {
+        Some((number, end)) if end == text.len() => Some(number),
+        _ => super::grammar::is_number(text).then(|| number(text)),
+    }
 }
+
+/// The decimal number at `start` and where it ends: as much of the text as the grammar would take. `None` leaves it to
+/// the grammar: words such as `NaN`, and what is no number at all.
+#[inline]
+pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
+    let bytes = text.as_bytes();
+    let at = |i: usize| bytes.get(i).copied().unwrap_or_default();
+    let negative = at(start) == b'-';
+    let first = start + usize::from(matches!(at(start), b'-' | b'+'));
+    // Beyond 19 digits the mantissa wraps, and is not used.
+    let (mut mantissa, mut i) = digits(bytes, first, 0);
+    let whole_digits = i - first;
+    let mut count = whole_digits;
+    let mut scale = 0_i64;
+    let is_whole = at(i) != b'.';
+    if !is_whole {
+        let end;
+        (mantissa, end) = digits(bytes, i + 1, mantissa);
+        let fraction_digits = end - i - 1;
+        count += fraction_digits;
+        scale = -(fraction_digits as i64);
+        i = end;
+    }
+    if count == 0 {
+        return None;
+    }
+    let has_exponent = matches!(at(i), b'e' | b'E');
+    if has_exponent {
+        let falls = at(i + 1) == b'-';
+        let first = i + 1 + usize::from(matches!(at(i + 1), b'-' | b'+'));
+        let (exponent, end) = digits(bytes, first, 0);
+        if end == first {
+            return None;
+        }
+        if end - first > 6 {
+            count = usize::MAX; // for the slow way
+        }
+        scale += if falls { -(exponent as i64) } else { exponent as i64 };
+        i = end;
+    }
+    if count > 19 {
+        return Some((number(text.get(start..i)?), i));
+    }
+    if is_whole && !has_exponent && count <= 18 {
+        let value = if negative { Number::from(-(mantissa as i64)) } else { Number::Unsigned(mantissa) };
+        return Some((value, i));
+    }
+    // Both the mantissa and the power of ten are exact as doubles, so what they come to is the nearest.
+    let power = POWERS.get(usize::try_from(scale.unsigned_abs()).ok()?);
+    match power {
+        Some(power) if mantissa <= 1 << 53 && !(is_whole && !has_exponent) => {
+            let value = if scale < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
+            Some((Number::Float(if negative { -value } else { value }), i))
+        }
+        _ => Some((number(text.get(start..i)?), i)),
+    }
+}
+
+/// Digits from `i` on, added to `value`; gives what they come to and their end. The sum wraps beyond 19 digits.
+#[inline]
+pub(super) fn digits(bytes: &[u8], mut i: usize, mut value: u64) -> (u64, usize) {
+    while let Some(digit) = bytes.get(i).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        i += 1;
+    }
+    (value, i)
+}
+
+/// Powers of ten that are doubles.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
 
 /// Whether text that is finite as decimals left the range of doubles (OM1-NUM-05).
 pub(crate) fn overflows(text: &str, value: Number) -> bool {
@@ -140,6 +216,27 @@ mod tests {
     }
 
     quickcheck! {
+        fn decimals_are_what_the_standard_library_reads(whole: u64, fraction: Option<u32>, exponent: Option<i8>, sign: bool) -> bool {
+            let mut text = format!("{}{whole}", if sign { "-" } else { "" });
+            if let Some(fraction) = fraction {
+                text += &format!(".{fraction}");
+            }
+            if let Some(exponent) = exponent {
+                text += &format!("e{exponent}");
+            }
+            let expected = number(&text);
+            let found = scan(&format!("{text} 1"), 0).unwrap();
+            found == (expected, text.len()) && matches!(found.0, Number::Float(_)) == matches!(expected, Number::Float(_))
+        }
+
+        fn numbers_are_those_of_the_grammar(text: String, picks: Vec<u8>) -> bool {
+            let made: String = picks.iter().map(|pick| char::from(b"0123456789+-.eE "[usize::from(pick % 16)])).collect();
+            [text, made].iter().all(|text| {
+                let expected = super::super::grammar::is_number(text).then(|| number(text));
+                parse(text) == expected
+            })
+        }
+
         fn a_timestamp_survives_its_text(whole: i64, nanos: u32) -> bool {
             let timestamp = Timestamp::new(whole, nanos % 1_000_000_000).unwrap();
             seconds(&timestamp.to_string()) == timestamp

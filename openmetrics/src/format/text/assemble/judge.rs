@@ -125,6 +125,8 @@ pub(super) struct Judge<'a> {
     seen: Seen<'a>,
     group: Option<Group>,
     point: Point<'a>,
+    /// Whether the last sample took the short way, so that its metric has nothing else in it.
+    one_number: bool,
     metrics: u32,
     /// Name and role of the last sample: most samples are called as the one before.
     last_name: &'a str,
@@ -148,6 +150,7 @@ impl<'a> Judge<'a> {
             seen: Seen::new(input, dialect),
             group: None,
             point: Point::default(),
+            one_number: false,
             metrics: 0,
             last_name: "",
             last_role: Role::Value,
@@ -503,8 +506,12 @@ impl<'a> Judge<'a> {
     /// Finds the family of a sample by its name, and opens it if it is not open.
     #[inline]
     fn place(&mut self, sample: &Sample<'a>, line: LineSpan) -> Role {
+        let is_last = !self.last_name.is_empty();
+        if is_last && sample.likeness.name {
+            return self.last_role;
+        }
         let written = sample.name();
-        if written.raw() == self.last_name && !self.last_name.is_empty() {
+        if is_last && written.raw() == self.last_name {
             return self.last_role;
         }
         let role = self.find_family(written, line, sample);
@@ -593,7 +600,7 @@ impl<'a> Judge<'a> {
 
     /// A sample: finds its family, metric and point, and checks all that can be checked by now.
     #[inline]
-    pub(super) fn sample(&mut self, sample: &Sample<'a>, line: LineSpan) -> Placed {
+    pub(super) fn sample(&mut self, before: &Sample<'a>, sample: &Sample<'a>, line: LineSpan) -> Placed {
         let role = self.place(sample, line);
         let Self { open: Some(open), .. } = self else {
             // Not reached: placing a sample opens a family.
@@ -609,8 +616,17 @@ impl<'a> Judge<'a> {
             }
             self.seen.begin(open.reopened);
         }
-        let special = self.special_label(is_grouped(self.dialect, metric_type), sample);
-        let relation = self.seen.relate(sample, special);
+        let special = match self.seen.special_again(sample) {
+            Some(special) => special,
+            None => self.special_label(is_grouped(self.dialect, metric_type), sample),
+        };
+        let relation = self.seen.relate(before, sample, special);
+        if relation == Relation::Rises {
+            if let Some(placed) = self.next_number(role, metric_type, sample, line) {
+                return placed;
+            }
+        }
+        self.one_number = false;
         if relation != Relation::Same {
             self.enter_metric(relation, role, sample, line, special);
         }
@@ -633,6 +649,45 @@ impl<'a> Judge<'a> {
         }
         let metric = self.group.map_or(0, |group| group.number);
         Placed { family, role, metric, new_point: time != Time::Same, special, bound }
+    }
+
+    /// The short way for most samples there are: a number, the only one of a metric that comes after the one before in
+    /// the order of its labels. `None`, and nothing done, if there is more to look at.
+    #[inline]
+    fn next_number(
+        &mut self,
+        role: Role,
+        metric_type: MetricType,
+        sample: &Sample<'a>,
+        line: LineSpan,
+    ) -> Option<Placed> {
+        let value = sample.number()?.as_f64();
+        let is_fine = match (role, metric_type) {
+            (Role::Value, MetricType::Gauge | MetricType::Unknown) => !value.is_infinite(),
+            (Role::Total, _) => value.is_finite() && (value >= 0.0 || self.is_prometheus()),
+            _ => return None,
+        };
+        let is_bare = sample.timestamp().is_none()
+            && sample.exemplars().len() == 0
+            && sample.exemplar_fault().is_none();
+        if !is_fine || !is_bare || !self.seen.is_sorted() {
+            return None;
+        }
+        if !self.one_number {
+            self.end_metric();
+            self.one_number = true;
+        }
+        self.point.is_one(role);
+        self.seen.pass(line.span.start);
+        let first = Place::new(line, sample.series_span());
+        let number = self.metrics;
+        self.metrics = self.metrics.saturating_add(1);
+        self.group = Some(Group { number, first, has_timestamps: false, broken: false });
+        let family = self.open.as_ref().map_or(0, |open| open.id);
+        if let Some(record) = self.families.get_mut(family) {
+            record.untabled.end = line.span.end + 1;
+        }
+        Some(Placed { family, role, metric: number, new_point: true, special: None, bound: f64::NAN })
     }
 
     /// The label that tells samples of one metric apart.
@@ -845,6 +900,11 @@ impl<'a> Judge<'a> {
         }
         if self.dialect == Dialect::OpenMetrics2 && composite::is_for(metric_type) {
             composite::missing(&mut self.findings, metric_type, sample, line);
+        }
+        if role == Role::Bucket {
+            if let Some(bound) = self.point.next_bucket(sample, special, number) {
+                return bound;
+            }
         }
         let first = self.group.map_or(Place::new(line, sample.series_span()), |group| group.first);
         let mut cx = Context {

@@ -66,7 +66,15 @@ pub(super) struct Point<'a> {
     quantile_table: HashTable<u64>,
     /// Whether a summary had a sample without suffix and quantile.
     bare: bool,
+    /// The upper bounds of the last histogram as they were written, and what they are: those of the next one are mostly
+    /// the same.
+    bounds: Vec<(&'a str, f64)>,
+    /// Which of them comes next.
+    next_bound: usize,
 }
+
+/// As many bounds are kept; further ones are read each time.
+const BOUNDS_KEPT: usize = 1000;
 
 const BUCKET: u16 = 1 << 8;
 const NEGATIVE_BOUND: u16 = 1 << 9;
@@ -98,6 +106,7 @@ impl<'a> Point<'a> {
     /// Another point of the metric begins.
     fn next(&mut self) {
         self.bits = 0;
+        self.next_bound = 0;
         self.bound = f64::NEG_INFINITY;
         self.below = f64::NEG_INFINITY;
         (self.infinity, self.count, self.sum, self.state) = (None, None, None, None);
@@ -114,6 +123,52 @@ impl<'a> Point<'a> {
         }
         self.next();
         self.time = time;
+    }
+
+    /// A metric of one sample that breaks no rule; all else was cleared before.
+    #[inline]
+    pub(super) fn is_one(&mut self, role: Role) {
+        self.begun = true;
+        self.bits = bit(role);
+    }
+
+    /// A bucket that comes after the one before it, breaks no rule, and whose bound was read before; `None`, and nothing
+    /// done, for others. [`bucket`](Point::bucket) does the same.
+    #[inline]
+    pub(super) fn next_bucket(
+        &mut self,
+        sample: &Sample<'a>,
+        special: Option<usize>,
+        number: Number,
+    ) -> Option<f64> {
+        let &(text, bound) = self.bounds.get(self.next_bound)?;
+        let label = sample.label(special?)?;
+        let Number::Unsigned(count) = number else { return None };
+        let count = count as f64;
+        let rises = self.bits & INFINITY == 0 && bound > self.bound && count >= self.below;
+        if label.value.raw() != text || label.value.is_escaped() || !rises {
+            return None;
+        }
+        self.next_bound += 1;
+        self.bits |= BUCKET;
+        if bound < 0.0 {
+            self.bits |= NEGATIVE_BOUND;
+        }
+        (self.bound, self.below) = (bound, count);
+        if bound == f64::INFINITY {
+            self.bits |= INFINITY;
+            self.infinity = Some(count);
+        }
+        Some(bound)
+    }
+
+    /// Keeps a bound that breaks no rule.
+    fn keep_bound(&mut self, le: Written<'a>, bound: f64) {
+        if !le.is_escaped() && self.next_bound < BOUNDS_KEPT {
+            self.bounds.truncate(self.next_bound);
+            self.bounds.push((le.raw(), bound));
+            self.next_bound += 1;
+        }
     }
 
     pub(super) fn has(&self, role: Role) -> bool {
@@ -326,6 +381,8 @@ impl<'a> Point<'a> {
         }
         if bound == f64::INFINITY && text != "+Inf" && !cx.is_prometheus() {
             cx.findings.add("OM1-NUM-08", le_place, || format!("infinity is written +Inf, not {text}"));
+        } else {
+            self.keep_bound(le, bound);
         }
         let value = number.as_f64();
         if let Some(rule) = ids.value {

@@ -126,7 +126,9 @@ impl<'a> Checker<'a> {
         Some(match step {
             Ok(line) => {
                 let placing = match &line {
-                    Line::Sample => Placing::Sample(self.judge.sample(self.entries.sample(), at)),
+                    Line::Sample => {
+                        Placing::Sample(self.judge.sample(self.entries.before(), self.entries.sample(), at))
+                    }
                     Line::Metadata(metadata) => Placing::Metadata(self.judge.metadata(metadata, at)),
                     Line::Comment(text) => {
                         self.judge.comment(text, at);

@@ -73,10 +73,10 @@ pub(super) struct Seen<'a> {
     hasher: RandomState,
     table: HashTable<Noted>,
     mode: Mode,
-    /// The labels of the sample before, without the one that is not the metric's.
-    last: Vec<LabelParts>,
-    last_text: (&'a str, usize),
+    /// Whether there was a sample in this family.
     has_last: bool,
+    /// Which label of it was not the metric's.
+    last_special: Option<usize>,
     /// Whether the labels of the sample just compared have the names of the one before and no escapes.
     alike: bool,
     /// Where the metric being read began.
@@ -96,9 +96,8 @@ impl<'a> Seen<'a> {
             hasher: RandomState::default(),
             table: HashTable::new(),
             mode: Mode::Sorted,
-            last: Vec::new(),
-            last_text: ("", 0),
             has_last: false,
+            last_special: None,
             alike: false,
             current: usize::MAX,
             saved: Vec::new(),
@@ -122,7 +121,6 @@ impl<'a> Seen<'a> {
     pub(super) fn begin(&mut self, tabled: bool) {
         self.mode = if tabled { Mode::ByHash } else { Mode::Sorted };
         self.has_last = false;
-        self.last.clear();
         self.current = usize::MAX;
         self.current_saved = None;
     }
@@ -136,56 +134,76 @@ impl<'a> Seen<'a> {
         self.mode == Mode::ByHash
     }
 
-    /// Compares with the sample before, and remembers this one.
+    /// Which label is not the metric's, if that goes without looking: it stands where it stood before.
     #[inline]
-    pub(super) fn relate(&mut self, sample: &Sample<'a>, special: Option<usize>) -> Relation {
-        let relation = self.compare(sample, special);
-        if relation != Relation::Same {
-            self.last.clear();
-            match special {
-                None => self.last.extend_from_slice(&sample.labels),
-                Some(special) => self.last.extend(
-                    sample
-                        .labels
-                        .iter()
-                        .enumerate()
-                        .filter(|(at, _)| *at != special)
-                        .map(|(_, label)| *label),
-                ),
-            }
-            self.last_text = (sample.text, sample.base);
-            self.has_last = true;
-        }
+    pub(super) fn special_again(&self, sample: &Sample<'a>) -> Option<Option<usize>> {
+        (self.has_last && sample.likeness.labels).then_some(self.last_special)
+    }
+
+    /// Compares with the sample before.
+    #[inline]
+    pub(super) fn relate(
+        &mut self,
+        before: &Sample<'a>,
+        sample: &Sample<'a>,
+        special: Option<usize>,
+    ) -> Relation {
+        let relation = if self.has_last && sample.likeness.labels && special == self.last_special {
+            self.compare_alike(before, sample, special)
+        } else {
+            self.compare(before, sample, special)
+        };
+        self.has_last = true;
+        self.last_special = special;
         relation
     }
 
+    /// Compares labels that have the same names in the same order.
     #[inline]
-    fn compare(&mut self, sample: &Sample<'a>, special: Option<usize>) -> Relation {
-        let count = sample.labels.len() - usize::from(special.is_some());
+    fn compare_alike(
+        &mut self,
+        before: &Sample<'a>,
+        sample: &Sample<'a>,
+        special: Option<usize>,
+    ) -> Relation {
+        let mut at = sample.likeness.values;
+        let mut order = std::cmp::Ordering::Equal;
+        while let (Some(label), Some(other)) = (sample.labels.get(at), before.labels.get(at)) {
+            if Some(at) != special {
+                order = sample.bytes_of(label.value).cmp(before.bytes_of(other.value));
+                if order.is_ne() {
+                    break;
+                }
+            }
+            at += 1;
+        }
+        let escaped = sample.likeness.escaped || before.likeness.escaped;
+        self.alike = order.is_ne() && !escaped;
+        match order {
+            std::cmp::Ordering::Equal => Relation::Same,
+            std::cmp::Ordering::Greater if !escaped => Relation::Rises,
+            _ => Relation::Other,
+        }
+    }
+
+    fn compare(&mut self, before: &Sample<'a>, sample: &Sample<'a>, special: Option<usize>) -> Relation {
+        let count =
+            |of: &Sample<'_>, special: Option<usize>| of.labels.len() - usize::from(special.is_some());
         self.alike = false;
-        if !self.has_last || count != self.last.len() {
+        if !self.has_last || count(sample, special) != count(before, self.last_special) {
             return Relation::Other;
         }
-        let (text, base) = self.last_text;
-        let last_text = |start: usize, end: usize| {
-            text.as_bytes().get(start.wrapping_sub(base)..end.wrapping_sub(base)).unwrap_or_default()
-        };
+        let own = |special| move |(at, _): &(usize, &LabelParts)| Some(*at) != special;
+        let last = before.labels.iter().enumerate().filter(own(self.last_special));
         let mut order = std::cmp::Ordering::Equal;
         let mut escaped = false;
-        let mut last = self.last.iter();
-        for (at, label) in sample.labels.iter().enumerate() {
-            if Some(at) == special {
-                continue;
-            }
-            let Some(before) = last.next() else { return Relation::Other };
-            let name = sample.text(ByteSpan::new(label.name.start, label.name.end)).as_bytes();
-            if name != last_text(before.name.start, before.name.end) {
+        for ((_, label), (_, other)) in sample.labels.iter().enumerate().filter(own(special)).zip(last) {
+            if sample.bytes_of(label.name) != before.bytes_of(other.name) {
                 return Relation::Other;
             }
-            escaped |= label.name.escaped | label.value.escaped | before.value.escaped;
+            escaped |= label.name.escaped | label.value.escaped | other.value.escaped;
             if order.is_eq() {
-                let value = sample.text(ByteSpan::new(label.value.start, label.value.end)).as_bytes();
-                order = value.cmp(last_text(before.value.start, before.value.end));
+                order = sample.bytes_of(label.value).cmp(before.bytes_of(other.value));
             }
         }
         if order.is_eq() {
