@@ -420,7 +420,7 @@ impl<'a> Judge<'a> {
                 format!("names that begin with an underscore, as {name:?}, are reserved")
             });
         }
-        let id = self.families.insert(self.input, &name, record);
+        let id = self.families.insert(&name, record);
         self.open = Some(Open {
             id,
             name,
@@ -621,15 +621,19 @@ impl<'a> Judge<'a> {
             None => self.special_label(is_grouped(self.dialect, metric_type), sample),
         };
         let relation = self.seen.relate(before, sample, special);
-        if relation == Relation::Rises {
-            if let Some(placed) = self.next_number(role, metric_type, sample, line) {
-                return placed;
+        if relation != Relation::Same {
+            let found = self.find_metric(relation, sample, line, special);
+            if found == Found::New {
+                if let Some(placed) = self.next_number(role, metric_type, sample, line) {
+                    return placed;
+                }
+            }
+            self.one_number = false;
+            if found != Found::Current {
+                self.enter_metric(found, role, sample, line);
             }
         }
         self.one_number = false;
-        if relation != Relation::Same {
-            self.enter_metric(relation, role, sample, line, special);
-        }
         if let Some(record) = self.families.get_mut(family) {
             record.untabled.end = line.span.end + 1;
         }
@@ -651,8 +655,8 @@ impl<'a> Judge<'a> {
         Placed { family, role, metric, new_point: time != Time::Same, special, bound }
     }
 
-    /// The short way for most samples there are: a number, the only one of a metric that comes after the one before in
-    /// the order of its labels. `None`, and nothing done, if there is more to look at.
+    /// The short way for most samples there are: a number, the only one of a metric that is new. `None`, and nothing done,
+    /// if there is more to look at.
     #[inline]
     fn next_number(
         &mut self,
@@ -670,7 +674,7 @@ impl<'a> Judge<'a> {
         let is_bare = sample.timestamp().is_none()
             && sample.exemplars().len() == 0
             && sample.exemplar_fault().is_none();
-        if !is_fine || !is_bare || !self.seen.is_sorted() {
+        if !is_fine || !is_bare {
             return None;
         }
         if !self.one_number {
@@ -678,7 +682,6 @@ impl<'a> Judge<'a> {
             self.one_number = true;
         }
         self.point.is_one(role);
-        self.seen.pass(line.span.start);
         let first = Place::new(line, sample.series_span());
         let number = self.metrics;
         self.metrics = self.metrics.saturating_add(1);
@@ -707,33 +710,38 @@ impl<'a> Judge<'a> {
         self.open.as_ref().map(|open| Of { id: open.id, name: &open.name, metric_type: open.metric_type })
     }
 
-    /// The sample's labels are not those of the sample before: another metric begins.
-    fn enter_metric(
+    /// The sample's labels are not those of the sample before: checks their names, if those may be others, and finds out
+    /// whether they were there earlier.
+    #[inline]
+    fn find_metric(
         &mut self,
         relation: Relation,
-        role: Role,
         sample: &Sample<'a>,
         line: LineSpan,
         special: Option<usize>,
-    ) {
-        let place = Place::new(line, sample.series_span());
-        if relation != Relation::Rises {
+    ) -> Found {
+        if relation != Relation::Rises && !sample.likeness.labels {
             self.check_labels(sample.labels(), sample.label_count(), line, self.rules.label_twice, true);
         }
-        self.keep_metric();
-        let Some(open) = &self.open else { return };
+        let Some(open) = &self.open else { return Found::New };
         let grouped = is_grouped(self.dialect, open.metric_type);
-        let of = Of { id: open.id, name: &open.name, metric_type: open.metric_type };
-        let found = if relation == Relation::Rises && self.seen.is_sorted() && !grouped {
+        if relation == Relation::Rises && self.seen.is_sorted() && !grouped {
             self.seen.pass(line.span.start);
-            Found::New
-        } else {
-            let stretch = self.families.get(of.id).map_or(ByteSpan::default(), |record| record.untabled);
-            self.seen.look_up(sample, special, of, stretch, line)
-        };
-        if found == Found::Current {
-            return;
+            return Found::New;
         }
+        if grouped {
+            self.keep_metric();
+        }
+        let Some(open) = &self.open else { return Found::New };
+        let of = Of { id: open.id, name: &open.name, metric_type: open.metric_type };
+        let stretch = self.families.get(of.id).map_or(ByteSpan::default(), |record| record.untabled);
+        self.seen.look_up(sample, special, of, stretch, line)
+    }
+
+    /// Another metric begins, or one that was there before goes on.
+    fn enter_metric(&mut self, found: Found, role: Role, sample: &Sample<'a>, line: LineSpan) {
+        let place = Place::new(line, sample.series_span());
+        let grouped = self.grouped_now();
         self.end_metric();
         let number = self.metrics;
         let has_timestamps = sample.timestamp().is_some();

@@ -103,6 +103,12 @@ impl<'a> Checker<'a> {
         Self { entries: Entries::new(input, dialect), judge: Judge::new(input, dialect, findings) }
     }
 
+    /// A checker that asks the reference grammar about every line, see [`Entries::reference`], and looks at every sample
+    /// as if none had been before: slow, and for those who test.
+    pub fn reference(input: &'a [u8], dialect: Dialect) -> Self {
+        Self { entries: Entries::reference(input, dialect), ..Self::new(input, dialect) }
+    }
+
     /// Takes names in quotes whatever the dialect, see [`Entries::with_quoted_names`].
     #[must_use]
     pub fn with_quoted_names(mut self) -> Self {

@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 
 use super::super::Dialect;
 use super::super::entries::{ByteSpan, LineSpan};
+use super::seen::{fold, spread};
 use crate::model::MetricType;
 
 /// What a sample is of its family.
@@ -85,9 +86,23 @@ pub(super) struct Record {
 pub(super) struct Families {
     hasher: RandomState,
     records: Vec<Record>,
-    by_name: HashTable<u32>,
+    by_name: HashTable<Named>,
     /// Families whose names end in a suffix, by what stands before it: `a_total` is a sample name of counter `a` too.
-    by_stem: HashTable<u32>,
+    by_stem: HashTable<Named>,
+}
+
+/// A family, and the hash of its name or stem.
+#[derive(Clone, Copy)]
+struct Named {
+    hash: u32,
+    id: u32,
+}
+
+impl Named {
+    /// The hash that tables have, of which this keeps a part.
+    fn spread(&self) -> u64 {
+        spread(self.hash)
+    }
 }
 
 impl Families {
@@ -115,8 +130,11 @@ impl Families {
     }
 
     pub(super) fn find(&self, input: &[u8], name: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(name);
-        self.by_name.find(hash, |id| self.get(*id).is_some_and(|r| r.is_called(input, name))).copied()
+        let hash = fold(self.hasher.hash_one(name));
+        let is_it = |named: &Named| {
+            named.hash == hash && self.get(named.id).is_some_and(|record| record.is_called(input, name))
+        };
+        self.by_name.find(spread(hash), is_it).map(|named| named.id)
     }
 
     /// A family whose name is `stem` and a suffix that `matches`.
@@ -129,28 +147,25 @@ impl Families {
         if self.by_stem.is_empty() {
             return None;
         }
-        let hash = self.hasher.hash_one(stem);
-        self.by_stem
-            .find(hash, |id| {
-                let name = self.name(input, *id);
-                split_suffix(&name).is_some_and(|(s, suffix)| s == stem && matches(suffix))
-            })
-            .copied()
+        let hash = fold(self.hasher.hash_one(stem));
+        let is_it = |named: &Named| {
+            let name = self.name(input, named.id);
+            named.hash == hash && split_suffix(&name).is_some_and(|(s, suffix)| s == stem && matches(suffix))
+        };
+        self.by_stem.find(spread(hash), is_it).map(|named| named.id)
     }
 
     /// Adds a family that is not there yet.
-    pub(super) fn insert(&mut self, input: &[u8], name: &str, record: Record) -> u32 {
+    pub(super) fn insert(&mut self, name: &str, record: Record) -> u32 {
         let id = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         self.records.push(record);
-        let hash = self.hasher.hash_one(name);
-        let Self { hasher, records, by_name, by_stem } = self;
-        let name_of = |id: &u32| records.get(*id as usize).map_or(Cow::Borrowed(""), |r| r.name_in(input));
-        by_name.insert_unique(hash, id, |id| hasher.hash_one(&*name_of(id)));
+        let Self { hasher, by_name, by_stem, .. } = self;
+        let named = |text: &str| Named { hash: fold(hasher.hash_one(text)), id };
+        let of_name = named(name);
+        by_name.insert_unique(of_name.spread(), of_name, Named::spread);
         if let Some((stem, _)) = split_suffix(name) {
-            by_stem.insert_unique(hasher.hash_one(stem), id, |id| {
-                let name = name_of(id);
-                hasher.hash_one(split_suffix(&name).map_or("", |(stem, _)| stem))
-            });
+            let of_stem = named(stem);
+            by_stem.insert_unique(of_stem.spread(), of_stem, Named::spread);
         }
         id
     }

@@ -458,17 +458,20 @@ fn same_labels<'l, 'r>(
 /// Whether the text of the labels is all there is to them: no blanks, no comma at the end, no quotes around names, no
 /// `{}` that could as well be left out.
 fn is_canonical(sample: &Sample<'_>) -> bool {
+    if sample.likeness.canonical {
+        return !sample.labels.is_empty();
+    }
     let labels: usize =
         sample.labels.iter().map(|l| l.name.end - l.name.start + l.value.end - l.value.start + 4).sum();
     // `{`, `}` and the commas between, one less than labels
     !sample.labels.is_empty() && sample.name.end + labels + 1 == sample.series.end
 }
 
-fn fold(hash: u64) -> u32 {
+pub(super) fn fold(hash: u64) -> u32 {
     (hash ^ (hash >> 32)) as u32
 }
 
 /// Table hashes use the top bits as well as the low ones.
-fn spread(hash: u32) -> u64 {
+pub(super) fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
