@@ -270,6 +270,7 @@ pub struct Sample<'a> {
 /// What the fast path sees of a sample beside the one before, and nobody then has to compare again. Nothing of it has to
 /// be said: the reference grammar leaves all at its default.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each stands for itself; there is no state machine in them
 pub(super) struct Likeness {
     /// The line has no blanks, quotes and commas to spare, so what has the same text has the same parts.
     pub(super) canonical: bool,

@@ -108,12 +108,12 @@ pub(super) fn sample<'a>(
 }
 
 /// Reads the metadata line that begins at `at` if it has no escapes and nothing unusual. Gives where its line feed is.
-pub(super) fn metadata<'a>(
+pub(super) fn metadata(
     dialect: Dialect,
-    text: &'a str,
+    text: &str,
     base: usize,
     at: usize,
-) -> Option<(Metadata<'a>, usize)> {
+) -> Option<(Metadata<'_>, usize)> {
     let reader = Reader { bytes: text.as_bytes(), base, prometheus: dialect == Dialect::Prometheus };
     let keyword = reader.bytes.get(at..at + 7)?;
     let name_start = at + 7;
@@ -212,18 +212,17 @@ impl Reader<'_> {
             }
             follows = true;
             let expected = old.get(out.len()).and_then(|label| self.expected_name(i, label.name));
-            let name_end = match expected {
-                Some(end) => end,
-                None => {
-                    likeness.labels = false;
-                    let end = self.name(i, LABEL_START, LABEL)?;
-                    if self.bytes.get(end..end + 2)? != b"=\""
-                        || self.prometheus && self.bytes.get(i..end)? == b"__name__"
-                    {
-                        return None;
-                    }
-                    end
+            let name_end = if let Some(end) = expected {
+                end
+            } else {
+                likeness.labels = false;
+                let end = self.name(i, LABEL_START, LABEL)?;
+                if self.bytes.get(end..end + 2)? != b"=\""
+                    || self.prometheus && self.bytes.get(i..end)? == b"__name__"
+                {
+                    return None;
                 }
+                end
             };
             let start = name_end + 2;
             let (end, escaped) = self.string(start)?;

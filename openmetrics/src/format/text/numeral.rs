@@ -74,7 +74,7 @@ pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
     // Both the mantissa and the power of ten are exact as doubles, so what they come to is the nearest.
     let power = POWERS.get(usize::try_from(scale.unsigned_abs()).ok()?);
     match power {
-        Some(power) if mantissa <= 1 << 53 && !(is_whole && !has_exponent) => {
+        Some(power) if mantissa <= 1 << 53 && (has_exponent || !is_whole) => {
             let value = if scale < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
             Some((Number::Float(if negative { -value } else { value }), i))
         }
@@ -217,13 +217,10 @@ mod tests {
 
     quickcheck! {
         fn decimals_are_what_the_standard_library_reads(whole: u64, fraction: Option<u32>, exponent: Option<i8>, sign: bool) -> bool {
-            let mut text = format!("{}{whole}", if sign { "-" } else { "" });
-            if let Some(fraction) = fraction {
-                text += &format!(".{fraction}");
-            }
-            if let Some(exponent) = exponent {
-                text += &format!("e{exponent}");
-            }
+            let sign = if sign { "-" } else { "" };
+            let fraction = fraction.map_or(String::new(), |fraction| format!(".{fraction}"));
+            let exponent = exponent.map_or(String::new(), |exponent| format!("e{exponent}"));
+            let text = format!("{sign}{whole}{fraction}{exponent}");
             let expected = number(&text);
             let found = scan(&format!("{text} 1"), 0).unwrap();
             found == (expected, text.len()) && matches!(found.0, Number::Float(_)) == matches!(expected, Number::Float(_))

@@ -616,10 +616,8 @@ impl<'a> Judge<'a> {
             }
             self.seen.begin(open.reopened);
         }
-        let special = match self.seen.special_again(sample) {
-            Some(special) => special,
-            None => self.special_label(is_grouped(self.dialect, metric_type), sample),
-        };
+        let grouped = is_grouped(self.dialect, metric_type);
+        let special = self.seen.special(sample, || self.special_label(grouped, sample));
         let relation = self.seen.relate(before, sample, special);
         if relation != Relation::Same {
             let found = self.find_metric(relation, sample, line, special);

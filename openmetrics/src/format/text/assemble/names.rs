@@ -100,7 +100,7 @@ struct Named {
 
 impl Named {
     /// The hash that tables have, of which this keeps a part.
-    fn spread(&self) -> u64 {
+    fn spread(self) -> u64 {
         spread(self.hash)
     }
 }
@@ -162,10 +162,10 @@ impl Families {
         let Self { hasher, by_name, by_stem, .. } = self;
         let named = |text: &str| Named { hash: fold(hasher.hash_one(text)), id };
         let of_name = named(name);
-        by_name.insert_unique(of_name.spread(), of_name, Named::spread);
+        by_name.insert_unique(of_name.spread(), of_name, |named| named.spread());
         if let Some((stem, _)) = split_suffix(name) {
             let of_stem = named(stem);
-            by_stem.insert_unique(of_stem.spread(), of_stem, Named::spread);
+            by_stem.insert_unique(of_stem.spread(), of_stem, |named| named.spread());
         }
         id
     }

@@ -134,10 +134,10 @@ impl<'a> Seen<'a> {
         self.mode == Mode::ByHash
     }
 
-    /// Which label is not the metric's, if that goes without looking: it stands where it stood before.
+    /// Which label is not the metric's: where it stood before if the labels are the same, else whatever `find` says.
     #[inline]
-    pub(super) fn special_again(&self, sample: &Sample<'a>) -> Option<Option<usize>> {
-        (self.has_last && sample.likeness.labels).then_some(self.last_special)
+    pub(super) fn special(&self, sample: &Sample<'a>, find: impl FnOnce() -> Option<usize>) -> Option<usize> {
+        if self.has_last && sample.likeness.labels { self.last_special } else { find() }
     }
 
     /// Compares with the sample before.
