@@ -121,7 +121,12 @@ pub fn command() -> Command {
         .after_help(collector_table())
         .max_term_width(110)
         .disable_version_flag(true)
-        .arg(Arg::new("version").long("version").short('V').action(ArgAction::Version).help("Print version"));
+        .arg(Arg::new("version").long("version").short('V').action(ArgAction::Version).help("Print version"))
+        .args(
+            ["help-long", "help-man"].map(|name| {
+                Arg::new(name).long(name).action(ArgAction::HelpLong).hide(true).help("Print help")
+            }),
+        );
     let mut command = Log::add_flags(Web::add_flags(command, ":9100"));
     for flag in &OWN {
         command = add(command, flag, "Host");
@@ -133,28 +138,65 @@ pub fn command() -> Command {
             command = add(command, flag, "Settings of collectors");
         }
     }
-    for name in ABSENT {
-        let off = format!("no-collector.{name}");
-        command = command.arg(Arg::new(off.clone()).long(off).action(ArgAction::SetTrue).hide(true));
+    for (name, flags) in ABSENT {
+        let refuse = move |_: &str| -> Result<String, String> {
+            Err(format!(
+                "node_exporter's collector {name} is deprecated there and left out here: {}",
+                instead_of(name)
+            ))
+        };
+        let on = format!("collector.{name}");
+        let arg = |id: String| Arg::new(id.clone()).long(id).hide(true);
+        // A switch that refuses to be set, with a reason: its value is given by itself.
+        let on =
+            arg(on).num_args(0..=1).default_missing_value("true").require_equals(true).value_parser(refuse);
+        command = command.arg(on).arg(arg(format!("no-collector.{name}")).action(ArgAction::SetTrue));
+        for flag in flags {
+            let ignored = arg(format!("collector.{name}.{flag}")).num_args(0..=1).require_equals(true);
+            command = command.arg(ignored);
+            if *flag == "server-is-local" {
+                command = command.arg(arg(format!("no-collector.{name}.{flag}")).action(ArgAction::SetTrue));
+            }
+        }
     }
-    command
+    // Of the Go runtime, which is not here.
+    command.arg(
+        Arg::new("runtime.gomaxprocs")
+            .long("runtime.gomaxprocs")
+            .value_name("N")
+            .help("Taken for node_exporter's sake; there is no Go runtime here")
+            .hide(true),
+    )
 }
 
-/// Collectors of node_exporter that this exporter does not have. Start lines that turn them off keep working; one that
-/// turns them on is an error, since it asks for what would be missing from the page.
-const ABSENT: [&str; 11] = [
-    "drm",
-    "ethtool",
-    "logind",
-    "network_route",
-    "ntp",
-    "nvmesubsystem",
-    "perf",
-    "runit",
-    "supervisord",
-    "systemd",
-    "wifi",
+/// Collectors of node_exporter that this exporter leaves out, and their flags: it calls them deprecated itself. Start
+/// lines that turn them off keep working; one that turns them on is an error, since it asks for what would be missing
+/// from the page.
+const ABSENT: [(&str, &[&str]); 3] = [
+    (
+        "ntp",
+        &[
+            "server",
+            "server-port",
+            "protocol-version",
+            "server-is-local",
+            "ip-ttl",
+            "max-distance",
+            "local-offset-tolerance",
+        ],
+    ),
+    ("runit", &["servicedir"]),
+    ("supervisord", &["url"]),
 ];
+
+/// What to do without a collector of [`ABSENT`].
+fn instead_of(name: &str) -> &'static str {
+    match name {
+        "ntp" => "the collector timex tells how the clock is disciplined, and chrony and ntpd have exporters",
+        "runit" => "a script can write its services into a text file for --collector.textfile.directory",
+        _ => "supervisord has exporters of its own",
+    }
+}
 
 fn add(command: Command, flag: &Flag, heading: &'static str) -> Command {
     let arg = Arg::new(flag.name)
@@ -242,11 +284,16 @@ mod tests {
 
     #[test]
     fn collectors_that_are_not_here_may_be_turned_off() {
-        for name in ABSENT {
+        for (name, flags) in ABSENT {
             assert!(collectors::ALL.iter().all(|spec| spec.name != name), "{name} is here");
             assert!(parse(&[&format!("--no-collector.{name}")]).is_ok());
-            assert!(parse(&[&format!("--collector.{name}")]).err().unwrap().contains("unexpected argument"));
+            let error = parse(&[&format!("--collector.{name}")]).err().unwrap();
+            assert!(error.contains(instead_of(name)), "{error}");
+            for flag in flags {
+                assert!(parse(&[&format!("--collector.{name}.{flag}=x")]).is_ok(), "{flag}");
+            }
         }
+        assert!(parse(&["--runtime.gomaxprocs=1"]).is_ok());
     }
 
     #[test]

@@ -8,18 +8,20 @@
 //! | [`scrape`] | one scrape: which collectors run, how they fared |
 //! | [`gathered`], [`page`], [`families`], [`flags`], [`text`] | what collectors are written with: descriptors, flags and filters, numbers and words |
 //! | [`netlink`] | the kernel's routing tables without a file for each number |
+//! | [`dbus`] | questions to systemd and logind |
 
 #![allow(clippy::doc_markdown)] // the kernel's words, of which the docs are full, look like code to this lint
 #![allow(clippy::unnecessary_wraps)] // all readers of collectors have one signature
 #![allow(clippy::single_match_else)] // two arms side by side read better than an if with a pattern
 
-mod adjtimex;
 pub mod args;
 pub mod collectors;
+pub mod dbus;
 pub mod families;
 pub mod flags;
 pub mod gathered;
 pub mod host;
+mod kernel;
 pub mod netlink;
 pub mod page;
 pub mod scrape;

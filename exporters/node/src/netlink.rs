@@ -43,6 +43,11 @@ impl Route {
         Self { protocol: Some(netlink::SOCK_DIAG), ..Self::default() }
     }
 
+    /// A connection to generic netlink, where drivers have families of messages by name; see [`family`].
+    pub fn generic() -> Self {
+        Self { protocol: Some(netlink::GENERIC), ..Self::default() }
+    }
+
     /// Asks for all objects of a kind and hands each one's message (type and payload) to `each`. `request` is what
     /// follows the header.
     pub fn dump(&mut self, kind: u16, request: &[u8], mut each: impl FnMut(u16, &[u8])) -> Result<(), Error> {
@@ -149,6 +154,46 @@ pub fn text(bytes: &[u8]) -> String {
     crate::text::valid(bytes.get(..end).unwrap_or_default()).into_owned()
 }
 
+/// What stands before the attributes of a generic message (`struct genlmsghdr`).
+pub const GENERIC_HEAD: usize = 4;
+
+/// A request of a generic family: the command, and attributes with values of four bytes.
+pub fn generic_request(command: u8, attributes: &[(u16, u32)]) -> Vec<u8> {
+    let mut request = vec![command, 1, 0, 0];
+    for (kind, value) in attributes {
+        request.extend(8_u16.to_ne_bytes());
+        request.extend(kind.to_ne_bytes());
+        request.extend(value.to_ne_bytes());
+    }
+    request
+}
+
+/// The number of a family of generic messages, such as `nl80211`; `None` if no driver has it.
+pub fn family(route: &mut Route, name: &str) -> Result<Option<u16>, Error> {
+    const CONTROLLER: u16 = 16; // GENL_ID_CTRL
+    const GET_FAMILY: u8 = 3;
+    const FAMILY_ID: u16 = 1;
+    const FAMILY_NAME: u16 = 2;
+    let mut found = None;
+    route.dump(CONTROLLER, &generic_request(GET_FAMILY, &[]), |_, message| {
+        let (mut id, mut named) = (None, false);
+        for (kind, value) in attributes(message.get(GENERIC_HEAD..).unwrap_or_default()) {
+            match kind {
+                FAMILY_ID => id = u16_at(value, 0),
+                FAMILY_NAME => named = text(value) == name,
+                _ => {}
+            }
+        }
+        found = found.or(id.filter(|_| named));
+    })?;
+    Ok(found)
+}
+
+/// An address as six pairs of hexadecimal digits, or however many it has.
+pub fn hardware_address(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")
+}
+
 /// The kind of message that asks for interfaces, and that brings one.
 pub const RTM_GETLINK: u16 = 18;
 const RTM_NEWLINK: u16 = 16;
@@ -237,6 +282,16 @@ mod tests {
         assert_eq!(attributes(&[3, 0, 1, 0, 9]).count(), 0);
         assert_eq!(attributes(&[200, 0, 1, 0]).count(), 0);
         assert_eq!(attributes(&[]).count(), 0);
+    }
+
+    #[test]
+    fn families_are_found_by_name() {
+        // Every kernel has the family that tells of families.
+        let mut route = Route::generic();
+        assert_eq!(family(&mut route, "nlctrl").unwrap(), Some(16));
+        assert_eq!(family(&mut route, "no such family").unwrap(), None);
+        assert_eq!(hardware_address(&[0xaa, 1]), "aa:01");
+        assert_eq!(generic_request(5, &[]), [5, 1, 0, 0]);
     }
 
     #[test]

@@ -285,12 +285,12 @@ impl Line {
 
 /// A line of mountinfo, in bytes, since paths may be anything.
 #[derive(Debug, PartialEq)]
-struct Parsed<'t> {
+pub(super) struct Parsed<'t> {
     major: u32,
     minor: u32,
-    mount_point: Cow<'t, [u8]>,
-    fs_type: &'t [u8],
-    source: &'t [u8],
+    pub(super) mount_point: Cow<'t, [u8]>,
+    pub(super) fs_type: &'t [u8],
+    pub(super) source: &'t [u8],
     read_only: bool,
 }
 
@@ -316,7 +316,7 @@ impl Parsed<'_> {
 
 /// Number, parent, device, root, mount point, options, any number of other fields, a dash, type, source, options of
 /// the file system.
-fn parse(line: &[u8]) -> Option<Parsed<'_>> {
+pub(super) fn parse(line: &[u8]) -> Option<Parsed<'_>> {
     let mut fields = line.split(|b| *b == b' ');
     for _ in ["number", "parent"] {
         text::unsigned(std::str::from_utf8(fields.next()?).ok()?)?;

@@ -6,9 +6,9 @@ use openmetrics::model::{Descriptor, Number};
 use rustix::io::Errno;
 
 use super::{NodeCollector, Spec};
-use crate::adjtimex;
 use crate::families::{counter, gauge};
 use crate::host::{Error, Host};
+use crate::kernel;
 use crate::page::Page;
 
 pub(super) static SPEC: Spec = Spec {
@@ -54,7 +54,7 @@ struct Timex {
 impl NodeCollector for Timex {
     fn update(&mut self, _: &mut Host) -> Result<(), Error> {
         self.values = None;
-        let (state, timex) = adjtimex::read().map_err(|error| {
+        let (state, timex) = kernel::clock().map_err(|error| {
             let error = Error::io(Path::new("adjtimex"), error);
             if error.is_errno(Errno::PERM) || error.is_errno(Errno::ACCESS) {
                 Error::no_data("we may not ask for the clock's discipline")

@@ -1,0 +1,188 @@
+//! The few system calls that rustix has no safe front for: `adjtimex`, `perf_event_open`, and the ioctls of ethtool and
+//! Btrfs. This is the one place of the exporter with unsafe code; each function is safe to call with any arguments.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+
+/// Reads the kernel's clock discipline: its state (`TIME_OK` to `TIME_ERROR`) and the record.
+pub(crate) fn clock() -> io::Result<(i32, libc::timex)> {
+    // SAFETY: `timex` is a plain C structure of integers, for which all zeros is a valid value; padding included.
+    let mut record: libc::timex = unsafe { std::mem::zeroed() };
+    // `modes` is 0 in it, which asks the kernel to change nothing.
+    // SAFETY: the pointer is to a record of the type that the call expects, valid for writes, and not kept by it.
+    let state = unsafe { libc::adjtimex(&raw mut record) };
+    if state < 0 { Err(io::Error::last_os_error()) } else { Ok((state, record)) }
+}
+
+/// Begins to count an event of `perf` on one CPU, over all processes. `kind` and `config` are those of
+/// `struct perf_event_attr`; reading the file gives the count, and the times it was enabled and ran.
+pub(crate) fn count_event(kind: u32, config: u64, cpu: u32) -> io::Result<OwnedFd> {
+    const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
+    const TIMES: u64 = 1 | 2; // PERF_FORMAT_TOTAL_TIME_ENABLED, PERF_FORMAT_TOTAL_TIME_RUNNING
+    const CLOSE_ON_EXEC: libc::c_ulong = 8;
+    // The first version of the structure: type and size, config, period, sample_type, read_format, bits, and zeros.
+    const SIZE: u64 = 64;
+    let kind_and_size = if cfg!(target_endian = "little") {
+        u64::from(kind) | SIZE << 32
+    } else {
+        u64::from(kind) << 32 | SIZE
+    };
+    let attr: [u64; 8] = [kind_and_size, config, 0, 0, TIMES, EXCLUDE_HYPERVISOR, 0, 0];
+    let (every_process, no_group) = (-1 as libc::c_long, -1 as libc::c_long);
+    let cpu = libc::c_long::from(i32::try_from(cpu).map_err(|_| io::ErrorKind::InvalidInput)?);
+    // SAFETY: the kernel reads the 64 bytes that the structure says it has, writes nothing, and keeps no pointer.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_perf_event_open, &raw const attr, every_process, cpu, no_group, CLOSE_ON_EXEC)
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call just made this descriptor, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// The buffer of an ethtool command: room for as many statistics as any driver may have, so that what the kernel
+/// writes fits whatever number it has grown to meanwhile. Pages that are not touched cost nothing.
+pub(crate) struct EthtoolBuffer(Vec<u64>);
+
+impl EthtoolBuffer {
+    /// Drivers have some thousands at most.
+    pub(crate) const MOST_STATISTICS: usize = 1 << 15;
+    const BYTES: usize = 64 + Self::MOST_STATISTICS * 32; // a name has 32 bytes, a value 8
+
+    pub(crate) fn new() -> Self {
+        Self(vec![0; Self::BYTES / size_of::<u64>()])
+    }
+
+    /// A word of the structure, in the order of the kernel's header.
+    pub(crate) fn set(&mut self, word: usize, value: u32) {
+        let (at, high) = (word / 2, (word % 2 == 1) == cfg!(target_endian = "little"));
+        if let Some(slot) = self.0.get_mut(at) {
+            let shift = if high { 32 } else { 0 };
+            *slot = *slot & !(u64::from(u32::MAX) << shift) | u64::from(value) << shift;
+        }
+    }
+
+    /// The first bytes of the structure.
+    pub(crate) fn bytes(&self, length: usize) -> Vec<u8> {
+        self.0.iter().flat_map(|word| word.to_ne_bytes()).take(length).collect()
+    }
+}
+
+/// Commands of ethtool that only read, and write no more than an [`EthtoolBuffer`] has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ethtool {
+    Settings = 1,      // ETHTOOL_GSET
+    Driver = 3,        // ETHTOOL_GDRVINFO
+    Names = 0x1b,      // ETHTOOL_GSTRINGS
+    Statistics = 0x1d, // ETHTOOL_GSTATS
+}
+
+/// Asks the driver of a network interface. The command is put into the buffer's first word.
+pub(crate) fn ethtool(
+    socket: BorrowedFd<'_>,
+    device: &str,
+    command: Ethtool,
+    buffer: &mut EthtoolBuffer,
+) -> io::Result<()> {
+    /// `struct ifreq`: a name, and here a pointer.
+    #[repr(C)]
+    struct Request {
+        name: [u8; 16],
+        data: *mut u64,
+        rest: [usize; 2],
+    }
+    const SIOCETHTOOL: libc::c_ulong = 0x8946;
+    let mut name = [0; 16];
+    if device.len() >= name.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    name.iter_mut().zip(device.bytes()).for_each(|(slot, byte)| *slot = byte);
+    buffer.set(0, command as u32);
+    let mut request = Request { name, data: buffer.0.as_mut_ptr(), rest: [0; 2] };
+    // SAFETY: the request is laid out as the call expects, and its pointer is to a buffer that is borrowed for the call
+    // and larger than what any of the commands above makes the kernel write.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// An ioctl of Btrfs with the number `number`, which reads and writes a structure of `N` bytes and changes nothing.
+pub(crate) fn btrfs<const N: usize>(
+    folder: impl AsFd,
+    number: BtrfsQuestion,
+    record: &mut [u8; N],
+) -> io::Result<()> {
+    const MAGIC: u32 = 0x94;
+    let direction: u32 = if number == BtrfsQuestion::FileSystem { 2 } else { 3 }; // read, or both ways
+    if N != number.size() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let request = direction << 30 | (N as u32) << 16 | MAGIC << 8 | number as u32;
+    // SAFETY: the kernel reads and writes as many bytes as the request says, which is what the record has; it keeps no
+    // pointer, and other file systems refuse the number.
+    let result = unsafe { libc::ioctl(folder.as_fd().as_raw_fd(), request as _, record.as_mut_ptr()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Questions that Btrfs answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BtrfsQuestion {
+    Device = 30,     // BTRFS_IOC_DEV_INFO
+    FileSystem = 31, // BTRFS_IOC_FS_INFO
+    Errors = 52,     // BTRFS_IOC_GET_DEV_STATS
+}
+
+impl BtrfsQuestion {
+    /// The size of the kernel's structure.
+    const fn size(self) -> usize {
+        match self {
+            Self::Device => 4096,
+            Self::FileSystem => 1024,
+            Self::Errors => 1032,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_answers() {
+        match clock() {
+            Ok((state, record)) => {
+                assert!((0..=5).contains(&state));
+                assert!(record.tick > 0, "a tick takes some microseconds");
+            }
+            Err(error) => println!("note: this machine does not let us ask: {error}"),
+        }
+    }
+
+    #[test]
+    fn words_of_the_buffer() {
+        let mut buffer = EthtoolBuffer::new();
+        buffer.set(0, 3);
+        buffer.set(1, 7);
+        buffer.set(0, 4);
+        assert_eq!(buffer.bytes(12), [4_u32, 7, 0].map(u32::to_ne_bytes).concat());
+        buffer.set(usize::MAX, 1); // nowhere
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let file = std::fs::File::open("/proc/self/stat").unwrap();
+        assert!(btrfs(&file, BtrfsQuestion::FileSystem, &mut [0; 1024]).is_err());
+        assert_eq!(
+            btrfs(&file, BtrfsQuestion::Device, &mut [0; 8]).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
+        let mut buffer = EthtoolBuffer::new();
+        assert!(ethtool(file.as_fd(), "lo", Ethtool::Driver, &mut buffer).is_err(), "no socket");
+        let error = ethtool(file.as_fd(), "a name of more than 16 bytes", Ethtool::Driver, &mut buffer);
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(count_event(u32::MAX, 0, 0).is_err());
+    }
+}
