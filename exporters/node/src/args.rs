@@ -2,12 +2,16 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use openmetrics_exporter_toolkit::{Log, Web};
 
 use crate::collectors;
+use crate::config;
 use crate::flags::{Flag, Kind, Options};
 use crate::host::Roots;
 
@@ -23,7 +27,16 @@ const DISABLE_DEFAULTS: Flag = Flag::switch(
 const DRY_RUN: Flag =
     Flag::switch("dry-run", false, "Read the host once, print the page and what could not be read, and end");
 
-const OWN: [Flag; 6] = [PROCFS, SYSFS, ROOTFS, UDEV_DATA, DISABLE_DEFAULTS, DRY_RUN];
+const CONFIG_FILE: Flag =
+    Flag::text("config.file", "", "A file with flags by their names, in YAML; the command line counts more");
+const SHARE_WITHIN: Flag = Flag::duration(
+    "scrape.share-within",
+    Duration::ZERO,
+    "Scrapes that begin within this of another are told what it read, such as those of a pair of servers",
+);
+
+const OWN: [Flag; 8] =
+    [PROCFS, SYSFS, ROOTFS, UDEV_DATA, DISABLE_DEFAULTS, DRY_RUN, CONFIG_FILE, SHARE_WITHIN];
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -40,18 +53,61 @@ pub struct Args {
     pub enabled: Vec<&'static str>,
     /// Print one page and end.
     pub dry_run: bool,
+    /// How long what was read is told to other scrapes as well.
+    pub share_within: Duration,
 }
 
-/// Reads the command line; ends the process with a message if it makes no sense, and after `--help`.
+/// Reads the command line and the config file that it names; ends the process with a message if they make no sense,
+/// and after `--help`.
 pub fn parse() -> Args {
     let mut command = command();
-    match expand(std::env::args_os()) {
-        Ok(arguments) => interpret(&command.get_matches_from(arguments)),
-        Err(message) => command.error(ErrorKind::Io, message).exit(),
+    match read(&mut command, std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
     }
 }
 
-fn interpret(matches: &ArgMatches) -> Args {
+fn read(command: &mut Command, arguments: impl Iterator<Item = OsString>) -> Result<Args, clap::Error> {
+    let arguments = expand(arguments).map_err(|message| command.error(ErrorKind::Io, message))?;
+    let matches = command.try_get_matches_from_mut(&arguments)?;
+    let file = matches.get_one::<String>(CONFIG_FILE.name).filter(|file| !file.is_empty()).cloned();
+    let Some(file) = file else {
+        return interpret(&matches).map_err(|why| command.error(ErrorKind::ValueValidation, why));
+    };
+    let settings = config::read(Path::new(&file)).map_err(|message| command.error(ErrorKind::Io, message))?;
+    let program = arguments.first().cloned().unwrap_or_default();
+    let mut all = vec![program];
+    for setting in settings {
+        let given = |name: &str| {
+            let source = matches.try_contains_id(name).is_ok().then(|| matches.value_source(name)).flatten();
+            source == Some(ValueSource::CommandLine)
+        };
+        if !given(&setting.name) && !given(&format!("no-{}", setting.name)) {
+            all.extend(setting.arguments().into_iter().map(OsString::from));
+        }
+    }
+    // Alone first, so that what is wrong in the file is not looked for on the command line.
+    if let Err(error) = command.try_get_matches_from_mut(&all) {
+        return Err(command.error(error.kind(), format!("{file}: {}", first_line(&error))));
+    }
+    all.extend(arguments.into_iter().skip(1));
+    let matches = command.try_get_matches_from_mut(all)?;
+    interpret(&matches).map_err(|why| command.error(ErrorKind::ValueValidation, why))
+}
+
+/// What an error says, without the usage that follows.
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let mut lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("Usage:"));
+    let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    match lines.next().filter(|line| line.starts_with("tip:")) {
+        Some(tip) => format!("{first} ({tip})"),
+        None => first,
+    }
+}
+
+fn interpret(matches: &ArgMatches) -> Result<Args, String> {
     let mut options = Options::default();
     for flag in collectors::ALL.iter().flat_map(|spec| spec.flags).chain(&OWN) {
         match flag.kind {
@@ -79,14 +135,16 @@ fn interpret(matches: &ArgMatches) -> Args {
         udev: options.text(&UDEV_DATA).into(),
     };
     let dry_run = options.switch(&DRY_RUN);
-    Args {
+    let share_within = options.duration(&SHARE_WITHIN)?;
+    Ok(Args {
         web: Web::from_matches(matches),
         log: Log::from_matches(matches),
         options,
         roots,
         enabled,
         dry_run,
-    }
+        share_within,
+    })
 }
 
 fn set_switch(options: &mut Options, matches: &ArgMatches, name: &str) {
@@ -265,8 +323,8 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Args, String> {
-        let all = std::iter::once(&"node-exporter").chain(arguments);
-        command().try_get_matches_from(all).map(|m| interpret(&m)).map_err(|e| e.to_string())
+        let all = std::iter::once(&"node-exporter").chain(arguments).map(OsString::from);
+        read(&mut command(), all).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -309,6 +367,32 @@ mod tests {
         assert!(error.contains("--collector.cpu"), "{error}");
         let error = parse(&["--collector.cpu", "--no-collector.cpu"]).err().unwrap();
         assert!(error.contains("cannot be used with"), "{error}");
+    }
+
+    #[test]
+    fn the_config_file_counts_less_than_the_command_line() {
+        let path = std::env::temp_dir().join(format!("node-exporter-config-{}.yml", std::process::id()));
+        std::fs::write(
+            &path,
+            "path.procfs: /host/proc\npath.sysfs: /host/sys\ncollector.cpu: false\ncollector.arp: false\n\
+             web.listen-address: ['127.0.0.1:1', '127.0.0.1:2']\nscrape.share-within: 2s\n",
+        )
+        .unwrap();
+        let at = format!("--config.file={}", path.display());
+        let args = parse(&[&at, "--path.procfs=/p", "--collector.cpu"]).unwrap();
+        assert_eq!((args.roots.proc.to_str(), args.roots.sys.to_str()), (Some("/p"), Some("/host/sys")));
+        assert!(args.enabled.contains(&"cpu") && !args.enabled.contains(&"arp"));
+        assert_eq!(args.web.listen, ["127.0.0.1:1", "127.0.0.1:2"]);
+        assert_eq!(args.share_within, Duration::from_secs(2));
+        assert_eq!(parse(&[&at, "--web.listen-address=:3"]).unwrap().web.listen, [":3"]);
+        std::fs::write(&path, "colector.cpu: true\n").unwrap();
+        let error = parse(&[&at]).err().unwrap();
+        assert!(error.contains("unexpected argument '--colector.cpu' found (tip: "), "{error}");
+        std::fs::write(&path, "scrape.share-within: soon\n").unwrap();
+        let error = parse(&[&at]).err().unwrap();
+        assert!(error.contains("--scrape.share-within=soon: expected a duration"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert!(parse(&[&at]).err().unwrap().contains("No such file"));
     }
 
     #[test]

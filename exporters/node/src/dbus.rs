@@ -44,7 +44,7 @@ mod field {
 pub struct Bus {
     address: String,
     /// Whether there is a bus between us and who answers.
-    has_bus: bool,
+    by_broker: bool,
     patience: Duration,
     open: Option<Connection>,
 }
@@ -81,12 +81,12 @@ impl Bus {
 
     /// A bus at an address such as `unix:path=/run/bus`.
     pub fn at(address: &str) -> Self {
-        Self { address: address.to_owned(), has_bus: true, patience: PATIENCE, open: None }
+        Self { address: address.to_owned(), by_broker: true, patience: PATIENCE, open: None }
     }
 
     /// systemd itself, which answers only to root.
     pub fn of_systemd() -> Self {
-        Self { has_bus: false, ..Self::at(SYSTEMD) }
+        Self { by_broker: false, ..Self::at(SYSTEMD) }
     }
 
     /// Begins what is asked in one scrape; all of it together has to be answered in a few seconds.
@@ -101,7 +101,7 @@ impl Bus {
             }
         }
         if self.open.is_none() {
-            let connection = Connection::open(&self.address, self.has_bus, deadline);
+            let connection = Connection::open(&self.address, self.by_broker, deadline);
             self.open =
                 Some(connection.map_err(|error| Error::io(Path::new(&self.address), readable(error)))?);
         }
@@ -166,17 +166,17 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(address: &str, has_bus: bool, deadline: Instant) -> io::Result<Self> {
+    fn open(address: &str, by_broker: bool, deadline: Instant) -> io::Result<Self> {
         let mut connection = Self { stream: connect(address)?, serial: 0, deadline, received: Vec::new() };
         let id: String = rustix::process::getuid().as_raw().to_string();
-        let id: String = id.bytes().map(|digit| format!("{digit:02x}")).collect();
+        let id = id.bytes().fold(String::new(), |hex, digit| hex + &format!("{digit:02x}"));
         connection.send(format!("\0AUTH EXTERNAL {id}\r\n").as_bytes())?;
         let answer = connection.line()?;
         if !answer.starts_with("OK ") {
             return Err(invalid(format!("the peer does not let us in: {answer:?}")));
         }
         connection.send(b"BEGIN\r\n")?;
-        if has_bus {
+        if by_broker {
             let hello = Call {
                 destination: BUS,
                 path: "/org/freedesktop/DBus",
@@ -631,7 +631,9 @@ pub(crate) mod for_tests {
                     let begin = out.len();
                     for item in items {
                         pad(out, 8);
-                        item.iter().for_each(|value| value.write(out));
+                        for value in item {
+                            value.write(out);
+                        }
                     }
                     let length = ((out.len() - begin) as u32).to_le_bytes();
                     out[at..at + 4].copy_from_slice(&length);

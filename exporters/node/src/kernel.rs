@@ -95,7 +95,7 @@ pub(crate) fn ethtool(
         data: *mut u64,
         rest: [usize; 2],
     }
-    const SIOCETHTOOL: libc::c_ulong = 0x8946;
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
     let mut name = [0; 16];
     if device.len() >= name.len() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -105,7 +105,7 @@ pub(crate) fn ethtool(
     let mut request = Request { name, data: buffer.0.as_mut_ptr(), rest: [0; 2] };
     // SAFETY: the request is laid out as the call expects, and its pointer is to a buffer that is borrowed for the call
     // and larger than what any of the commands above makes the kernel write.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -115,15 +115,15 @@ pub(crate) fn btrfs<const N: usize>(
     number: BtrfsQuestion,
     record: &mut [u8; N],
 ) -> io::Result<()> {
-    const MAGIC: u32 = 0x94;
-    let direction: u32 = if number == BtrfsQuestion::FileSystem { 2 } else { 3 }; // read, or both ways
+    const MAGIC: libc::Ioctl = 0x94;
+    let direction: libc::Ioctl = if number == BtrfsQuestion::FileSystem { 2 } else { 3 }; // read, or both ways
     if N != number.size() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let request = direction << 30 | (N as u32) << 16 | MAGIC << 8 | number as u32;
+    let request = direction << 30 | (N as libc::Ioctl) << 16 | MAGIC << 8 | number as libc::Ioctl;
     // SAFETY: the kernel reads and writes as many bytes as the request says, which is what the record has; it keeps no
     // pointer, and other file systems refuse the number.
-    let result = unsafe { libc::ioctl(folder.as_fd().as_raw_fd(), request as _, record.as_mut_ptr()) };
+    let result = unsafe { libc::ioctl(folder.as_fd().as_raw_fd(), request, record.as_mut_ptr()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

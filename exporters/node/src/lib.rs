@@ -2,7 +2,7 @@
 //!
 //! | module | what it is about |
 //! |---|---|
-//! | [`args`] | the command line, made from the list of collectors |
+//! | [`args`], [`config`] | the command line, made from the list of collectors, and the config file |
 //! | [`host`] | reads that carry their path, are bounded and never wait on a pipe |
 //! | [`collectors`] | one file for each part of the host, and how to write another |
 //! | [`scrape`] | one scrape: which collectors run, how they fared |
@@ -16,6 +16,7 @@
 
 pub mod args;
 pub mod collectors;
+pub mod config;
 pub mod dbus;
 pub mod families;
 pub mod flags;

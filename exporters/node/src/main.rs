@@ -1,6 +1,6 @@
 //! The program `node-exporter`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let args = args::parse();
     args.log.init();
     let node = match Node::new(&args.options, args.roots, &args.enabled) {
-        Ok(node) => Arc::new(node),
+        Ok(node) => Arc::new(node.sharing_within(args.share_within)),
         Err(wrong) => {
             for error in wrong {
                 eprintln!("error: {error}");
@@ -31,8 +31,11 @@ fn main() -> ExitCode {
     let mut exporter = Exporter::new("node_exporter", env!("CARGO_PKG_VERSION"))
         .about("Everything this Linux host can tell.")
         .metrics(Metrics(Arc::clone(&node)));
-    for line in skipped(&node) {
-        exporter = exporter.note(line);
+    // Reading the host takes longer than all else before listening, and only a person reads what comes of it.
+    if std::io::stdout().is_terminal() {
+        for line in skipped(&node) {
+            exporter = exporter.note(line);
+        }
     }
     exporter.states(move || node.states()).run(&args.web)
 }

@@ -30,6 +30,10 @@ static ERRORS: Descriptor = counter(
 pub struct Node {
     slots: Vec<Slot>,
     supervisor: Supervisor,
+    /// How long a reading is told to other scrapes as well.
+    share_within: Duration,
+    /// What the last scrape asked for, and when it began.
+    shared: Mutex<Option<(Selection, Instant, Vec<Outcome>)>>,
 }
 
 /// A collector, its reading half as a task, and how it fared.
@@ -74,7 +78,7 @@ pub struct Outcome {
 }
 
 /// Which collectors a scrape asks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection(Option<Vec<&'static str>>);
 
 impl Selection {
@@ -95,7 +99,19 @@ impl Node {
                 Err(error) => wrong.push(error),
             }
         }
-        if wrong.is_empty() { Ok(Self { slots, supervisor: Supervisor::new() }) } else { Err(wrong) }
+        if wrong.is_empty() {
+            let shared = Mutex::default();
+            Ok(Self { slots, supervisor: Supervisor::new(), share_within: Duration::ZERO, shared })
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// The same node, where scrapes that ask for the same within this time are told the same.
+    #[must_use]
+    pub fn sharing_within(mut self, time: Duration) -> Self {
+        self.share_within = time;
+        self
     }
 
     /// The names of the collectors that are on.
@@ -140,6 +156,25 @@ impl Node {
         let outcomes = slots.iter().zip(ends).map(|(slot, end)| slot.outcome(end.duration, &end.state));
         let told = outcomes.collect::<Vec<_>>().into_iter().zip(slots);
         Reading { told: told.map(|(outcome, slot)| (slot, outcome)).collect() }
+    }
+
+    /// The same, or what the last reading found, if it was for the same and is recent enough to be shared.
+    fn read_or_share(&self, selection: &Selection, deadline: Instant) -> Reading<'_> {
+        if self.share_within.is_zero() {
+            return self.read(selection, deadline);
+        }
+        let begin = Instant::now();
+        let mut shared = lock(&self.shared);
+        if let Some((of, since, outcomes)) = &*shared
+            && of == selection
+            && since.elapsed() < self.share_within
+        {
+            let slots = self.slots.iter().filter(|slot| selection.has(slot.spec.name));
+            return Reading { told: slots.zip(outcomes.iter().cloned()).collect() };
+        }
+        let reading = self.read(selection, deadline);
+        *shared = Some((selection.clone(), begin, reading.outcomes().cloned().collect()));
+        reading
     }
 
     /// How the collectors fared last, and which are off.
@@ -274,11 +309,42 @@ impl Source for Metrics {
         let collect: Vec<&str> = ask.values("collect[]").collect();
         let exclude: Vec<&str> = ask.values("exclude[]").collect();
         let selection = self.0.select(&collect, &exclude).map_err(Unavailable::bad_request)?;
-        Ok(Box::new(self.0.read(&selection, ask.deadline)))
+        Ok(Box::new(self.0.read_or_share(&selection, ask.deadline)))
     }
 }
 
 /// A panic while a lock was held left nothing half done that the next reading does not begin anew.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::for_tests::Tree;
+    use openmetrics::format::{Format, encode};
+
+    #[test]
+    fn scrapes_of_a_pair_of_servers_share_a_reading() {
+        let tree = Tree::new("sharing", &[("proc/loadavg", "1 2 3 1/2 3\n")]);
+        let path = tree.host().proc("loadavg");
+        let node = |within| {
+            let roots = tree.host().roots().clone();
+            Node::new(&Options::default(), roots, &["loadavg", "uname"]).unwrap().sharing_within(within)
+        };
+        let load = |node: &Node, collect: &[&str]| {
+            let selection = node.select(collect, &[""; 0]).unwrap();
+            let mut page = Vec::new();
+            let reading = node.read_or_share(&selection, Instant::now() + Duration::from_secs(60));
+            let _ = encode(&reading, Format::TEXT_0_0_4, &mut page);
+            let page = String::from_utf8(page).unwrap();
+            page.lines().find_map(|line| line.strip_prefix("node_load1 ").map(str::to_owned)).unwrap()
+        };
+        let (shares, alone) = (node(Duration::from_secs(600)), node(Duration::ZERO));
+        assert_eq!((load(&shares, &[]), load(&alone, &[])), ("1".into(), "1".into()));
+        std::fs::write(&path, "7 2 3 1/2 3\n").unwrap();
+        assert_eq!((load(&shares, &[]), load(&alone, &[])), ("1".into(), "7".into()));
+        assert_eq!(load(&shares, &["loadavg"]), "7", "another selection is another reading");
+        assert_eq!(load(&shares, &[]), "7");
+    }
 }

@@ -51,6 +51,11 @@ impl Web {
                     .action(ArgAction::SetTrue)
                     .help("Listen at the sockets that systemd opened (socket activation) instead"),
             )
+            // Switches have an opposite in the other exporters, which is how a start line undoes a file of defaults.
+            .args(["web.systemd-socket", "web.disable-exporter-metrics"].map(|name| {
+                let opposite = format!("no-{name}");
+                Arg::new(opposite.clone()).long(opposite).action(ArgAction::SetTrue).conflicts_with(name).hide(true)
+            }))
             .arg(
                 arg("web.config.file")
                     .value_name("FILE")
@@ -211,6 +216,8 @@ mod tests {
         assert!(web.disable_exporter_metrics && web.systemd_socket);
         assert_eq!(web.config_file, Some(PathBuf::from("/etc/web.yml")));
         assert_eq!(parse(&["--web.config.file="]).unwrap().0.config_file, None);
+        assert!(!parse(&["--no-web.systemd-socket"]).unwrap().0.systemd_socket);
+        assert!(parse(&["--no-web.systemd-socket", "--web.systemd-socket"]).is_err(), "a contradiction");
         assert_eq!(log, Log { level: Level::Warn, format: LogFormat::Json });
     }
 

@@ -91,6 +91,8 @@ const SPEEDS: [(u32, u32, &str, &str); 22] = [
     (30, 56_000, "full", "LR4"),
     (31, 25_000, "full", "CR"),
 ];
+/// The set of names that is asked for (`ETH_SS_STATS`).
+const OF_STATISTICS: u32 = 1;
 /// Counters that have names of their own.
 const COMMON: [(&str, &str); 7] = [
     ("rx_bytes", "node_ethtool_received_bytes_total"),
@@ -167,7 +169,6 @@ impl Interfaces {
             if count == 0 || count as usize > EthtoolBuffer::MOST_STATISTICS {
                 continue;
             }
-            const OF_STATISTICS: u32 = 1; // ETH_SS_STATS
             let names = ask(host, Command::Names, &[OF_STATISTICS, count], 12 + 32 * count as usize);
             let values = ask(host, Command::Statistics, &[count], 8 + 8 * count as usize);
             if let (Some(names), Some(values)) = (names, values) {
@@ -252,12 +253,19 @@ fn statistics(names: &[u8], values: &[u8], wanted: &Regex) -> Vec<(String, u64)>
 /// `rx_over_errors` to `node_ethtool_received_over_errors`.
 fn full_name(name: &str) -> String {
     let lower = name.to_lowercase();
-    let words = lower.trim_start_matches('_').split('_').map(|word| match word {
-        "rx" => "received",
-        "tx" => "transmitted",
-        other => other,
+    let name = replace(&replace(lower.trim_start_matches('_'), "rx", "received"), "tx", "transmitted");
+    format!("node_ethtool_{name}")
+}
+
+/// Replaces a word. Of two that follow each other only the first is, since node_exporter's pattern takes the underscore
+/// between them with it.
+fn replace(name: &str, from: &str, to: &str) -> String {
+    let mut before = false;
+    let words = name.split('_').map(|word| {
+        before = word == from && !before;
+        if before { to } else { word }
     });
-    format!("node_ethtool_{}", words.collect::<Vec<_>>().join("_"))
+    words.collect::<Vec<_>>().join("_")
 }
 
 #[cfg(test)]
@@ -315,6 +323,7 @@ mod tests {
         assert_eq!(all, [("rx".into(), 6), ("rx_bytes".into(), 1), ("tx_0_drops".into(), 2)]);
         assert_eq!(full_name("tx_0_drops"), "node_ethtool_transmitted_0_drops");
         assert_eq!(full_name("__Rx_txq_rx"), "node_ethtool_received_txq_received");
+        assert_eq!(full_name("tx_tx_timeouts"), "node_ethtool_transmitted_tx_timeouts");
         assert_eq!(statistics(&text, &values, &Regex::new("^tx").unwrap()).len(), 1);
         assert_eq!(statistics(&[], &[], &Regex::new(".*").unwrap()), []);
     }

@@ -46,6 +46,7 @@ collectors! {
     bonding,
     btrfs,
     buddyinfo,
+    cgroup_units,
     cgroups,
     conntrack,
     cpu,
