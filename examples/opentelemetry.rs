@@ -40,12 +40,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 // # TYPE app_starts counter
 // # HELP app_starts Times that the program was started.
 // app_starts_total 1
-// # TYPE target info
-// # HELP target What this is, as its resource says.
-// target_info{service_name="shop"} 1
-// # TYPE shop_orders counter
-// # HELP shop_orders Orders taken.
-// shop_orders_total{otel_scope_name="checkout",payment_kind="card"} 3
 // # TYPE shop_latency_seconds histogram
 // # UNIT shop_latency_seconds seconds
 // shop_latency_seconds_bucket{otel_scope_name="checkout",le="0.1"} 0
@@ -53,4 +47,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 // shop_latency_seconds_bucket{otel_scope_name="checkout",le="+Inf"} 1
 // shop_latency_seconds_count{otel_scope_name="checkout"} 1
 // shop_latency_seconds_sum{otel_scope_name="checkout"} 0.25
+// # TYPE shop_orders counter
+// # HELP shop_orders Orders taken.
+// shop_orders_total{otel_scope_name="checkout",payment_kind="card"} 3
+// # TYPE target info
+// # HELP target What this is, as its resource says.
+// target_info{service_name="shop"} 1
 // # EOF

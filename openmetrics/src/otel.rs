@@ -124,11 +124,18 @@ impl Collector for Bridge {
         if self.has_target {
             families.target(metrics.resource());
         }
-        for scope in metrics.scope_metrics() {
+        let mut scopes: Vec<_> = metrics.scope_metrics().collect();
+        scopes.sort_by_key(|metrics| (metrics.scope().name(), metrics.scope().version()));
+        for scope in scopes {
             let labels = if self.has_scopes { scope_labels(scope.scope()) } else { BTreeMap::new() };
             for metric in scope.metrics() {
                 families.metric(metric, &labels);
             }
+        }
+        // The provider has no order, and a page that keeps its own is cheaper for scrapers and shorter in a diff.
+        families.set.families.sort_by(|a, b| a.descriptor.name().as_str().cmp(b.descriptor.name().as_str()));
+        for family in &mut families.set.families {
+            family.metrics.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
         Collector::collect(&families.set, out)
     }
@@ -505,19 +512,19 @@ mod tests {
         provider.meter("other").u64_counter("http.requests").build().add(1, &[]);
         assert_eq!(
             page(&registry),
-            "# TYPE target info\n\
-             # HELP target What this is, as its resource says.\n\
-             target_info{service_name=\"shop\"} 1\n\
-             # TYPE http_requests counter\n\
+            "# TYPE http_requests counter\n\
              # HELP http_requests Requests.\n\
              http_requests_total{http_route=\"/\",otel_scope_name=\"lib\",otel_scope_version=\"1.2\"} 2\n\
              http_requests_total{otel_scope_name=\"other\"} 1\n\
-             # TYPE queue_bytes gauge\n\
-             # UNIT queue_bytes bytes\n\
-             queue_bytes{otel_scope_name=\"lib\",otel_scope_version=\"1.2\"} -1.5\n\
              # TYPE level_ratio gauge\n\
              # UNIT level_ratio ratio\n\
              level_ratio{otel_scope_name=\"lib\",otel_scope_version=\"1.2\"} 7\n\
+             # TYPE queue_bytes gauge\n\
+             # UNIT queue_bytes bytes\n\
+             queue_bytes{otel_scope_name=\"lib\",otel_scope_version=\"1.2\"} -1.5\n\
+             # TYPE target info\n\
+             # HELP target What this is, as its resource says.\n\
+             target_info{service_name=\"shop\"} 1\n\
              # TYPE took_seconds histogram\n\
              # UNIT took_seconds seconds\n\
              took_seconds_bucket{otel_scope_name=\"lib\",otel_scope_version=\"1.2\",le=\"1.0\"} 0\n\
