@@ -441,7 +441,7 @@ pub(crate) struct SideReading {
 }
 
 impl SideReading {
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.counts.clear();
     }
@@ -452,7 +452,7 @@ impl SideReading {
 
     /// Adds a bucket above those that are there; `next` is the index after the last one. Gaps of one or two become empty
     /// buckets, which take less room than a span.
-    fn push(&mut self, index: i32, count: u64, next: &mut i32) {
+    pub(crate) fn push(&mut self, index: i32, count: u64, next: &mut i32) {
         let gap = index - *next;
         match self.spans.last_mut() {
             Some(span) if gap <= 2 => {

@@ -151,26 +151,7 @@ impl Cell for HistogramCell {
     fn shape(options: &Options) -> Result<Self::Shape, Error> {
         // Classic buckets beside native ones are for formats and servers that know no native ones.
         let bounds = options.buckets.as_deref().unwrap_or(&DEFAULT_BUCKETS);
-        for pair in bounds.windows(2) {
-            if let [a, b] = pair {
-                if a >= b {
-                    return Err(refused(
-                        "OM1-HIS-01",
-                        format!("bucket bounds have to rise, but {b} follows {a}"),
-                    ));
-                }
-            }
-        }
-        match bounds.iter().find(|bound| !bound.is_finite()) {
-            Some(bound) if bound.is_nan() => return Err(refused("OM1-HIS-01", "a bucket bound is NaN")),
-            Some(bound) => {
-                return Err(refused(
-                    "OM1-HIS-01",
-                    format!("a bucket bound is {bound}; +Inf is there anyway"),
-                ));
-            }
-            None => {}
-        }
+        check_bounds(bounds)?;
         let native = options.native.clone().or_else(|| (!options.without_native).then(Native::default));
         let values = Arc::new(Shape::new(options, Some(bounds), native.as_ref())?);
         Ok(HistogramShape { values, takes_spans: options.exemplars })
@@ -226,6 +207,25 @@ impl Cell for HistogramCell {
         }
         let exemplars: Vec<_> = exemplars.iter().filter_map(Kept::borrow).collect();
         out.point(*labels, point.with_exemplars(&exemplars));
+    }
+}
+
+/// Whether these can be the upper bounds of classic buckets.
+pub(crate) fn check_bounds(bounds: &[f64]) -> Result<(), Error> {
+    for pair in bounds.windows(2) {
+        if let [a, b] = pair {
+            if a >= b {
+                return Err(refused(
+                    "OM1-HIS-01",
+                    format!("bucket bounds have to rise, but {b} follows {a}"),
+                ));
+            }
+        }
+    }
+    match bounds.iter().find(|bound| !bound.is_finite()) {
+        Some(bound) if bound.is_nan() => Err(refused("OM1-HIS-01", "a bucket bound is NaN")),
+        Some(bound) => Err(refused("OM1-HIS-01", format!("a bucket bound is {bound}; +Inf is there anyway"))),
+        None => Ok(()),
     }
 }
 

@@ -5,9 +5,11 @@
 //! | what only rises: requests, bytes sent | [`Counter`] |
 //! | what goes up and down: queue length, temperature | [`Gauge`], or a [callback](crate::registry::Definition::gauge_callback) that reads it at a scrape |
 //! | how events are distributed: latencies, sizes | [`Histogram`] |
-//! | only their count and sum | [`Summary`] |
+//! | how the things that are here now are distributed: sizes of cached files | [`GaugeHistogram`] |
+//! | only count and sum of events | [`Summary`] |
 //! | facts about the program: version, commit | [`Info`] |
 //! | which of a few states something is in | [`StateSet`] |
+//! | what somebody else measured and did not say what it is | [`Unknown`] |
 //! | any of these by label | [`Family`]; [`DynamicFamily`] if label names come from a configuration |
 //!
 //! Counters and histograms take [exemplars](SpanContext): from a number to one of the events that it counted.
@@ -27,6 +29,7 @@ mod dynamic;
 pub(crate) mod exemplar;
 mod family;
 mod gauge;
+mod gauge_histogram;
 mod histogram;
 mod info;
 mod labels;
@@ -39,6 +42,7 @@ mod stateset;
 mod summary;
 mod table;
 mod timer;
+mod unknown;
 
 pub(crate) use callback::Callback;
 pub use counter::{Counter, CounterCell};
@@ -46,6 +50,7 @@ pub use dynamic::DynamicFamily;
 pub use exemplar::{Entered, SpanContext, set_span_source};
 pub use family::{Borrowed, Family};
 pub use gauge::{Gauge, GaugeCell, InFlight};
+pub use gauge_histogram::{GaugeHistogram, GaugeHistogramCell};
 pub use histogram::{Histogram, HistogramCell, exponential_buckets, linear_buckets};
 pub use info::Info;
 pub use labels::{LabelEnum, LabelSet, LabelValue, LabelWriter};
@@ -55,6 +60,7 @@ pub use options::{Native, Options};
 pub use stateset::{StateSet, StateSetCell};
 pub use summary::{Summary, SummaryCell};
 pub use timer::Timer;
+pub use unknown::Unknown;
 
 use crate::error::Error;
 use crate::model::{self, FamilyEmitter, Labels, MetricType, Number, Timestamp};
