@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, corpus, explain, probe};
+use crate::commands::{check, convert, corpus, diff, explain, fmt, probe, serve, shell, stats, watch};
 
 /// The judge of every endpoint: checks expositions of OpenMetrics and Prometheus formats.
 #[derive(Debug, Parser)]
@@ -35,8 +35,24 @@ pub(crate) enum Command {
     Explain(explain::ExplainArguments),
     /// List all rules.
     Rules(explain::RulesArguments),
+    /// Write an exposition in another format; what that cannot say is told on standard error.
+    Convert(convert::Arguments),
+    /// Say what differs between two expositions, whatever their formats; status 1 if anything does.
+    Diff(diff::Arguments),
+    /// Count families, metrics, samples, labels and bytes.
+    Stats(stats::Arguments),
+    /// Write expositions anew, in one spelling.
+    Fmt(fmt::Arguments),
+    /// Show an endpoint's numbers and how fast they change.
+    Watch(watch::Arguments),
+    /// Be an endpoint that replays expositions.
+    Serve(serve::Arguments),
     /// Try omtool, or any other program, on inputs whose verdict is known.
     Corpus(corpus::Arguments),
+    /// Print completions for a shell.
+    Completions(shell::CompletionsArguments),
+    /// Print the manual page.
+    Man,
 }
 
 /// How a run ended.
@@ -58,6 +74,14 @@ pub(crate) fn run() -> ExitCode {
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(arguments) => explain::list(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man => shell::man(),
         Command::Corpus(arguments) => corpus::run(&arguments),
     };
     match outcome {
@@ -67,7 +91,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("omtool: {error}");
-            ExitCode::from(2)
+            ExitCode::from(if error.unreadable { 3 } else { 2 })
         }
     }
 }
@@ -77,11 +101,17 @@ pub(crate) fn run() -> ExitCode {
 pub(crate) struct Failure {
     message: String,
     closed_pipe: bool,
+    unreadable: bool,
 }
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), closed_pipe: false }
+        Self { message: message.into(), closed_pipe: false, unreadable: false }
+    }
+
+    /// An input that no command can work with; it ends with the status of such.
+    pub(crate) fn unreadable(message: impl Into<String>) -> Self {
+        Self { unreadable: true, ..Self::new(message) }
     }
 
     /// Whether the reader of our output went away, as `head` does; no reason to complain.
@@ -99,7 +129,7 @@ impl std::fmt::Display for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         let closed_pipe = error.kind() == std::io::ErrorKind::BrokenPipe;
-        Self { message: error.to_string(), closed_pipe }
+        Self { closed_pipe, ..Self::new(error.to_string()) }
     }
 }
 

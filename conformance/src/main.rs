@@ -12,6 +12,8 @@ mod config;
 mod examples;
 mod exchange;
 mod finding;
+mod fix;
+mod flat;
 mod judge;
 mod looks;
 mod probe;

@@ -3,13 +3,15 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::fmt::replace;
+use super::input::Reader;
 use crate::cli::{Colour, Failure, Outcome};
-use crate::client::{Client, ConnectArguments, is_address};
+use crate::client::{ConnectArguments, is_address};
 use crate::config::{Config, DEFAULT_FILE, Ignore};
-use crate::judge;
 use crate::render::{self, Judged, Output};
 use crate::rule::Level;
 use crate::subject::{Spec, Subject};
+use crate::{fix, judge};
 
 /// What to judge and how to say it.
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,9 @@ pub(crate) struct Arguments {
     /// Take the inputs for successive expositions of one target, in this order, and compare them too.
     #[arg(long)]
     sequence: bool,
+    /// Repair the files first where that cannot change their meaning: line ends, blanks, comments, the order of metadata.
+    #[arg(long)]
+    fix: bool,
     #[command(flatten)]
     connect: ConnectArguments,
 }
@@ -92,15 +97,14 @@ impl ReportArguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let config = arguments.report.config()?;
-    let client = Client::new(&arguments.connect)?;
+    let reader = Reader::new(&arguments.connect)?;
     let mut subjects = Vec::new();
     for input in &arguments.inputs {
-        let subject = if is_address(input) {
-            client.subject(input, arguments.spec)
-        } else {
-            Subject::read(input, arguments.spec)
-        };
-        subjects.push(subject.map_err(|error| Failure::new(format!("{input}: {error}")))?);
+        let mut subject = reader.subject(input, arguments.spec)?;
+        if arguments.fix {
+            repair(&mut subject)?;
+        }
+        subjects.push(subject);
     }
     let judged = if arguments.sequence {
         judge::sequence(subjects, &config, arguments.report.cap)
@@ -108,4 +112,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         subjects.into_iter().map(|subject| judge::one(subject, &config, arguments.report.cap)).collect()
     };
     arguments.report.report(judged)
+}
+
+/// Repairs a file where it lies.
+fn repair(subject: &mut Subject) -> Result<(), Failure> {
+    if subject.name == "-" || is_address(&subject.name) {
+        return Err(Failure::new(format!("{}: --fix is for files", subject.name)));
+    }
+    if let Some(fixed) = fix::fix(&subject.bytes, subject.spec) {
+        replace(&subject.name, &fixed)?;
+        eprintln!("omtool: {}: repaired", subject.name);
+        subject.bytes = fixed;
+    }
+    Ok(())
 }
