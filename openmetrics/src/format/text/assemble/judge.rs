@@ -718,7 +718,7 @@ impl<'a> Judge<'a> {
         line: LineSpan,
         special: Option<usize>,
     ) -> Found {
-        if relation != Relation::Rises && !sample.likeness.labels {
+        if !self.seen.same_names {
             self.check_labels(sample.labels(), sample.label_count(), line, self.rules.label_twice, true);
         }
         let Some(open) = &self.open else { return Found::New };

@@ -77,6 +77,9 @@ pub(super) struct Seen<'a> {
     has_last: bool,
     /// Which label of it was not the metric's.
     last_special: Option<usize>,
+    /// Whether the metric's labels of the sample just compared have the names of the one before, which have been looked
+    /// at.
+    pub(super) same_names: bool,
     /// Whether the labels of the sample just compared have the names of the one before and no escapes.
     alike: bool,
     /// Where the metric being read began.
@@ -98,6 +101,7 @@ impl<'a> Seen<'a> {
             mode: Mode::Sorted,
             has_last: false,
             last_special: None,
+            same_names: false,
             alike: false,
             current: usize::MAX,
             saved: Vec::new(),
@@ -178,6 +182,7 @@ impl<'a> Seen<'a> {
             at += 1;
         }
         let escaped = sample.likeness.escaped || before.likeness.escaped;
+        self.same_names = true;
         self.alike = order.is_ne() && !escaped;
         match order {
             std::cmp::Ordering::Equal => Relation::Same,
@@ -190,6 +195,7 @@ impl<'a> Seen<'a> {
         let count =
             |of: &Sample<'_>, special: Option<usize>| of.labels.len() - usize::from(special.is_some());
         self.alike = false;
+        self.same_names = false;
         if !self.has_last || count(sample, special) != count(before, self.last_special) {
             return Relation::Other;
         }
@@ -206,6 +212,7 @@ impl<'a> Seen<'a> {
                 order = sample.bytes_of(label.value).cmp(before.bytes_of(other.value));
             }
         }
+        self.same_names = true;
         if order.is_eq() {
             return Relation::Same;
         }
