@@ -66,6 +66,7 @@ pub(super) struct Of<'n> {
     pub(super) metric_type: MetricType,
 }
 
+#[allow(clippy::struct_excessive_bools)] // each stands for itself; there is no state machine in them
 pub(super) struct Seen<'a> {
     input: &'a [u8],
     dialect: Dialect,
