@@ -100,7 +100,7 @@ fn texts() -> Vec<(&'static str, String)> {
         (
             "many buckets",
             lines("# TYPE h histogram\n", MANY, |text, at| {
-                put(text, format_args!("h_bucket{{le=\"{at}\"}} 1"))
+                put(text, format_args!("h_bucket{{le=\"{at}\"}} 1"));
             }),
         ),
         (
