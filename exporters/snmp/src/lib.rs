@@ -7,6 +7,7 @@ pub mod config;
 pub mod index;
 pub mod mapping;
 pub mod message;
+pub mod mib;
 pub mod oid;
 pub mod rows;
 pub mod secret;

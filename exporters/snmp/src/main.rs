@@ -1,5 +1,8 @@
 //! `snmp-bridge`: the program. See the library for what it does.
 
+mod generate;
+mod mibs;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,7 +11,7 @@ use openmetrics::http::{Unavailable, render, reply};
 use openmetrics_exporter_toolkit::{Call, Exporter, Log, Route, Web};
 use openmetrics_snmp_bridge::access::{Access, Network};
 use openmetrics_snmp_bridge::bridge::{Asked, Bridge, Failure, Options};
-use openmetrics_snmp_bridge::config::{Config, ConfigError};
+use openmetrics_snmp_bridge::config::Config;
 
 /// Pages with more points than this are made on another thread, so that other scrapes go on meanwhile.
 const LARGE: usize = 2_000;
@@ -16,6 +19,9 @@ const LARGE: usize = 2_000;
 fn main() -> ExitCode {
     let matches = command().get_matches();
     Log::from_matches(&matches).init();
+    if let Some(("generate", matches_of_it)) = matches.subcommand() {
+        return generate::run(matches_of_it);
+    }
     let config = match load(&matches) {
         Ok(config) => config,
         Err(error) => {
@@ -46,9 +52,11 @@ fn main() -> ExitCode {
     serve(&matches, Arc::new(Bridge::new(config, options)), &overview)
 }
 
-fn load(matches: &ArgMatches) -> Result<Config, ConfigError> {
+fn load(matches: &ArgMatches) -> Result<Config, String> {
     let files: Vec<String> = matches.get_many("config.file").into_iter().flatten().cloned().collect();
-    let (config, without) = Config::load(&files, matches.get_flag("config.expand-environment-variables"))?;
+    let loaded = Config::load(&files, matches.get_flag("config.expand-environment-variables"));
+    let (mut config, without) = loaded.map_err(|error| error.to_string())?;
+    mibs::complete(matches, &mut config, openmetrics_snmp_bridge::mib::Options::default())?;
     for pattern in without {
         tracing::warn!(pattern, "no configuration file matches");
     }
@@ -73,7 +81,7 @@ fn serve(matches: &ArgMatches, bridge: Arc<Bridge>, overview: &str) -> ExitCode 
         }
         Err(error) => {
             tracing::error!(%error, "the configuration was not read again; the one before stays");
-            Err(error.to_string())
+            Err(error)
         }
     });
     let by_request = reload.clone();
@@ -148,6 +156,7 @@ fn command() -> Command {
         .arg(
             arg("config.file")
                 .value_name("PATTERN")
+                .global(true)
                 .action(ArgAction::Append)
                 .default_value("snmp.yml")
                 .help("The configuration; a pattern such as '/etc/snmp/*.yml' (repeatable)"),
@@ -188,6 +197,7 @@ fn command() -> Command {
                 .hide(true)
                 .help("Taken for compatibility; columns of one module are asked for side by side"),
         );
+    let command = mibs::add_flags(command).subcommand(generate::command());
     Log::add_flags(Web::add_flags(command, ":9116"))
 }
 

@@ -6,6 +6,7 @@
 mod auth;
 mod files;
 mod module;
+mod named;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ pub use module::{
     EnumValues, Extract, Filter, Index, IndexType, Lookup, Metric, MetricType, Module, Pattern, TextType,
     WalkParams,
 };
+pub use named::{Filters, Named, NamedLookup, Override, StaticFilter};
 
 /// A whole configuration.
 #[derive(Debug, Default, Deserialize, Serialize)]

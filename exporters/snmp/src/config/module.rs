@@ -8,45 +8,43 @@ use openmetrics::model::Text;
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::named::{Named, Written};
 use super::or_default;
 use crate::oid::Oid;
 
 /// What is walked and got of a device, and the metrics in it.
 #[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct Module {
     /// Subtrees to walk.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub walk: Vec<Oid>,
     /// Variables to get.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub get: Vec<Oid>,
     /// The metrics.
-    #[serde(default, deserialize_with = "or_default")]
     pub metrics: Vec<Metric>,
     /// How often a name is repeated in a response at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_repetitions: Option<u32>,
     /// How often a request is sent again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
     /// How long a response is waited for before that.
-    #[serde(
-        default,
-        deserialize_with = "duration",
-        serialize_with = "write_duration",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(serialize_with = "write_duration", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// Take responses from addresses other than that of the device.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub use_unconnected_udp_socket: bool,
     /// Go on when a device does not tell its rows in order.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub allow_nonincreasing_oids: bool,
     /// Rows to leave out.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Filter>,
+    /// What it names, for MIBs to say where it is; nothing once they have.
+    #[serde(skip)]
+    pub named: Option<Box<Named>>,
 }
 
 /// How a module's devices are asked, with the defaults put in.
@@ -164,8 +162,22 @@ pub struct Lookup {
     pub enum_values: EnumValues,
 }
 
+impl Lookup {
+    /// What takes a label away.
+    pub(crate) fn without(labelname: Box<str>) -> Self {
+        Self {
+            labels: Vec::new(),
+            labelname,
+            oid: None,
+            text_type: None,
+            display_hint: None,
+            enum_values: EnumValues::new(),
+        }
+    }
+}
+
 /// Rows to keep: those of `targets` whose value in another column fits.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// The column whose values decide.
@@ -179,7 +191,7 @@ pub struct Filter {
 }
 
 /// A number within a text.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extract {
     /// The number, made of the groups of the pattern.
@@ -268,7 +280,7 @@ macro_rules! names {
         }
 
         impl $type {
-            fn from_name(name: &str) -> Option<Self> {
+            pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($($name)|+ => Some(Self::$variant),)*
                     $(_ => Some(Self::$other(name.into())),)?
@@ -309,7 +321,7 @@ names! {
     /// How arcs of an index are read.
     IndexType {
         /// One arc, a number.
-        Integer = "Integer32" | "Integer" | "gauge" | "counter",
+        Integer = "gauge" | "Integer32" | "Integer" | "counter",
         /// Six arcs, octets of an address.
         PhysAddress48 = "PhysAddress48",
         /// Octets, written in hexadecimal.
@@ -433,7 +445,7 @@ fn is_zero(value: &f64) -> bool {
 }
 
 /// `1m1.5s`, or a number of nanoseconds.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     parse_duration(&text).map(Some).ok_or_else(|| {
         serde::de::Error::custom(format!("{text:?} is no duration; one looks like 5s, 1m30s or 500ms"))

@@ -1,0 +1,132 @@
+//! MIBs: text that says what object identifiers mean, so that modules can name what they want.
+//!
+//! `walk: [IF-MIB::ifTable]` becomes metrics as `snmp_exporter`'s generator would write them into `snmp.yml`, when
+//! the program starts. Names mean what they mean to net-snmp with all the MIBs of some folders loaded; only the
+//! modules that can matter are read.
+
+mod lex;
+mod parse;
+mod resolve;
+mod scope;
+mod store;
+mod tree;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::{Config, Module, Named};
+use scope::Scope;
+use store::Store;
+use tree::Tree;
+
+/// MIBs in folders.
+#[derive(Debug)]
+pub struct Mibs {
+    store: Store,
+    options: Options,
+}
+
+/// How modules are made from what they name.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Labels tell what numbers mean, where a MIB says so. `snmp_exporter` 0.30 has numbers there.
+    pub enum_labels: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { enum_labels: true }
+    }
+}
+
+/// What a module names that could not be used, though the rest could.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The module.
+    pub module: String,
+    /// What it is about.
+    pub message: String,
+}
+
+impl Mibs {
+    /// Looks at the files in folders, and in the folders within.
+    pub fn open(folders: &[PathBuf], options: Options) -> Result<Self, MibError> {
+        let store = Store::open(folders).map_err(MibError::file)?;
+        Ok(Self { store, options })
+    }
+
+    /// How many modules there are.
+    pub fn len(&self) -> usize {
+        self.store.files.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Finds all that the modules of a configuration name, and says what could not be used.
+    pub fn complete(&self, config: &mut Config) -> Result<Vec<Warning>, MibError> {
+        let mut warnings = Vec::new();
+        for (name, module) in &mut config.modules {
+            let Some(named) = module.named.take() else { continue };
+            let found = self.resolve(&named).map_err(|message| MibError::Module(name.clone(), message))?;
+            module.take(found.module);
+            let mut messages = found.warnings;
+            messages.sort();
+            messages.dedup();
+            warnings.extend(messages.into_iter().map(|message| Warning { module: name.clone(), message }));
+        }
+        Ok(warnings)
+    }
+
+    fn resolve(&self, named: &Named) -> Result<resolve::Resolved, String> {
+        let mut tree = Tree::new();
+        for file in 0..self.store.files.len() {
+            let texts = self.store.read(file).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
+            for text in texts {
+                tree.link(text);
+            }
+        }
+        tree.adopt();
+        let scope = Scope::new(&tree);
+        resolve::resolve(named, &scope, self.options.enum_labels)
+    }
+}
+
+impl Module {
+    /// Takes what was found, before what was written by hand.
+    fn take(&mut self, found: Self) {
+        self.walk = found.walk;
+        self.get.splice(0..0, found.get);
+        self.metrics.splice(0..0, found.metrics);
+        self.filters = found.filters;
+    }
+}
+
+/// Why names could not be looked up.
+#[derive(Debug)]
+pub enum MibError {
+    /// A folder or a file could not be read.
+    File(PathBuf, io::Error),
+    /// A module names what is not there.
+    Module(String, String),
+}
+
+impl MibError {
+    fn file((path, error): (PathBuf, io::Error)) -> Self {
+        Self::File(path, error)
+    }
+}
+
+impl fmt::Display for MibError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Module(module, message) => write!(f, "module {module}: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for MibError {}
