@@ -34,7 +34,8 @@ pub(crate) fn complete(matches: &ArgMatches, config: &mut Config, options: Optio
     if named.is_empty() {
         return Ok(());
     }
-    let mut needs = named.iter().filter_map(|(module, named)| Some(((*module).clone(), named.needs()?.to_owned())));
+    let mut needs =
+        named.iter().filter_map(|(module, named)| Some(((*module).clone(), named.needs()?.to_owned())));
     let needs = needs.next();
     let mut folders: Vec<PathBuf> = matches.get_many("mib.dir").into_iter().flatten().cloned().collect();
     if folders.is_empty() {

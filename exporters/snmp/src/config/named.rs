@@ -24,6 +24,13 @@ pub struct Named {
 }
 
 impl Named {
+    /// All names of objects in it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let targets = self.filters.fixed.iter().flat_map(|filter| &filter.targets);
+        let lookups = self.lookups.iter().map(|lookup| &lookup.lookup);
+        self.walk.iter().chain(lookups).chain(targets).map(|name| &**name)
+    }
+
     /// The first thing that has to be looked up in MIBs, if there is one.
     pub fn needs(&self) -> Option<&str> {
         let name = self.walk.iter().find(|target| target.parse::<Oid>().is_err());
@@ -86,9 +93,23 @@ pub struct Override {
 
 /// The types that an override may give.
 const TYPES: [&str; 17] = [
-    "gauge", "counter", "OctetString", "DisplayString", "PhysAddress48", "Float", "Double", "InetAddress",
-    "InetAddressMissingSize", "InetAddressIPv4", "InetAddressIPv6", "DateAndTime", "ParseDateAndTime",
-    "NTPTimeStamp", "EnumAsInfo", "EnumAsStateSet", "LldpPortId",
+    "gauge",
+    "counter",
+    "OctetString",
+    "DisplayString",
+    "PhysAddress48",
+    "Float",
+    "Double",
+    "InetAddress",
+    "InetAddressMissingSize",
+    "InetAddressIPv4",
+    "InetAddressIPv6",
+    "DateAndTime",
+    "ParseDateAndTime",
+    "NTPTimeStamp",
+    "EnumAsInfo",
+    "EnumAsStateSet",
+    "LldpPortId",
 ];
 
 fn metric_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<str>>, D::Error> {
@@ -163,7 +184,9 @@ pub struct StaticFilter {
 fn indices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Box<str>>, D::Error> {
     let indices: Vec<Box<str>> = or_default(deserializer)?;
     match indices.iter().find(|index| index.parse::<u32>().is_err()) {
-        Some(index) => Err(serde::de::Error::custom(format!("{index:?} is no index of a row, which is a number"))),
+        Some(index) => {
+            Err(serde::de::Error::custom(format!("{index:?} is no index of a row, which is a number")))
+        }
         None => Ok(indices),
     }
 }
@@ -235,7 +258,8 @@ impl From<Written> for Module {
         let (named, filters) = if plain {
             (None, filters.dynamic)
         } else {
-            (Some(Box::new(Named { walk: names, lookups, overrides, filters })), Vec::new())
+            let dynamic = filters.dynamic.clone();
+            (Some(Box::new(Named { walk: names, lookups, overrides, filters })), dynamic)
         };
         Self {
             walk: oids,
@@ -248,6 +272,46 @@ impl From<Written> for Module {
             allow_nonincreasing_oids: written.allow_nonincreasing_oids,
             filters,
             named,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn named(module: &str) -> Option<String> {
+        let config = Config::parse(&format!("modules:\n  m: {module}\n")).unwrap();
+        Some(config.modules.into_values().next()?.named?.needs().unwrap_or("nothing").to_owned())
+    }
+
+    #[test]
+    fn a_module_names_things_or_is_complete() {
+        assert_eq!(named("{walk: [IF-MIB::ifTable]}").as_deref(), Some("IF-MIB::ifTable"));
+        assert_eq!(named("{walk: [1.3.6, sysDescr]}").as_deref(), Some("sysDescr"));
+        assert_eq!(named("{walk: [1.3], lookups: [{source_indexes: [a], lookup: b}]}").as_deref(), Some("b"));
+        assert_eq!(named("{walk: [1.3], overrides: {c: {ignore: true}}}").as_deref(), Some("c"));
+        assert_eq!(
+            named("{walk: [1.3], filters: {static: [{targets: [d], indices: ['2']}]}}").as_deref(),
+            Some("d")
+        );
+        // What is beneath an identifier can be looked up as well, and need not.
+        assert_eq!(named("{walk: [1.3.6]}").as_deref(), Some("nothing"));
+        assert_eq!(named("{walk: [1.3], metrics: [{name: n, oid: 1.3.6, type: gauge}]}"), None);
+        assert_eq!(named("{get: [1.3.6]}"), None);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (module, words) in [
+            ("{walk: ['if Table']}", "no object identifier"),
+            ("{overrides: {a: {type: Gauge}}}", "\"Gauge\" is no type of a metric"),
+            ("{filters: {static: [{targets: [a], indices: [x]}]}}", "\"x\" is no index"),
+            ("{filters: {dynamik: []}}", "dynamik"),
+            ("{lookups: [{source_indexes: [a]}]}", "lookup"),
+        ] {
+            let error = Config::parse(&format!("modules:\n  m: {module}\n")).unwrap_err().to_string();
+            assert!(error.contains(words) && error.starts_with("2:"), "{module}: {error}");
         }
     }
 }

@@ -11,6 +11,7 @@ mod scope;
 mod store;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -69,9 +70,13 @@ impl Mibs {
     /// Finds all that the modules of a configuration name, and says what could not be used.
     pub fn complete(&self, config: &mut Config) -> Result<Vec<Warning>, MibError> {
         let mut warnings = Vec::new();
+        let named: Vec<&Named> =
+            config.modules.values().filter_map(|module| module.named.as_deref()).collect();
+        let scope = self.scope(&named)?;
         for (name, module) in &mut config.modules {
             let Some(named) = module.named.take() else { continue };
-            let found = self.resolve(&named).map_err(|message| MibError::Module(name.clone(), message))?;
+            let found = resolve::resolve(&named, &scope, self.options.enum_labels)
+                .map_err(|message| MibError::Module(name.clone(), message))?;
             module.take(found.module);
             let mut messages = found.warnings;
             messages.sort();
@@ -81,17 +86,52 @@ impl Mibs {
         Ok(warnings)
     }
 
-    fn resolve(&self, named: &Named) -> Result<resolve::Resolved, String> {
+    /// Reads the MIBs that can matter to what is named.
+    ///
+    /// Those are the modules named, those that define a name given without its module, those that add to a subtree
+    /// that is walked, and what all these import from. Beneath a bare identifier anything may be, so then it is all.
+    fn scope(&self, named: &[&Named]) -> Result<Scope, MibError> {
+        let names: BTreeSet<&str> = named.iter().flat_map(|named| named.names()).collect();
+        let is_oid = |name: &&str| name.starts_with(|c: char| c.is_ascii_digit());
+        if names.iter().any(is_oid) {
+            return self.read((0..self.store.files.len()).collect());
+        }
+        // Old and new standard MIBs define the same objects: which one counts is a matter of their order.
+        let mut files: BTreeSet<usize> = self.store.find("RFC1213-MIB").into_iter().collect();
+        let modules = names.iter().filter_map(|name| Some(name.split_once("::")?.0));
+        files.extend(modules.filter_map(|module| self.store.find(module)));
+        let mut scope = self.read(self.store.with_imports(files.iter().copied()))?;
+        let unknown: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !name.contains("::") && scope.named(name).is_none())
+            .collect();
+        if !unknown.is_empty() {
+            files.extend(self.store.defining(&unknown));
+            scope = self.read(self.store.with_imports(files.iter().copied()))?;
+        }
+        let walked: BTreeSet<&str> = named.iter().flat_map(|named| &named.walk).map(|name| &**name).collect();
+        loop {
+            let labels = scope.open_labels(walked.iter().copied());
+            let known = files.len();
+            files.extend(self.store.importing(&labels));
+            if files.len() == known {
+                return Ok(scope);
+            }
+            scope = self.read(self.store.with_imports(files.iter().copied()))?;
+        }
+    }
+
+    fn read(&self, mut files: Vec<usize>) -> Result<Scope, MibError> {
+        files.sort_unstable();
         let mut tree = Tree::new();
-        for file in 0..self.store.files.len() {
-            let texts = self.store.read(file).map_err(|(path, error)| format!("{}: {error}", path.display()))?;
-            for text in texts {
+        for file in files {
+            for text in self.store.read(file).map_err(MibError::file)? {
                 tree.link(text);
             }
         }
         tree.adopt();
-        let scope = Scope::new(&tree);
-        resolve::resolve(named, &scope, self.options.enum_labels)
+        Ok(Scope::new(&tree))
     }
 }
 
@@ -130,3 +170,6 @@ impl fmt::Display for MibError {
 }
 
 impl std::error::Error for MibError {}
+
+#[cfg(test)]
+mod tests;

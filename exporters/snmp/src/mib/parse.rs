@@ -169,6 +169,18 @@ pub(super) fn head(text: &[u8]) -> (Option<Text>, bool) {
     }
 }
 
+/// Whether an object is defined by the name between these octets.
+pub(super) fn is_definition(text: &[u8], start: usize, end: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    if before.is_some_and(|octet| !octet.is_ascii_whitespace()) {
+        return false;
+    }
+    let after = text.get(end..).unwrap_or_default();
+    let next = Lexer::new(after.get(..200).unwrap_or(after)).next();
+    after.first().is_some_and(u8::is_ascii_whitespace)
+        && matches!(next, Token::Word("OBJECT-TYPE" | "OBJECT" | "MODULE-IDENTITY" | "OBJECT-IDENTITY"))
+}
+
 struct Reader<'a> {
     lexer: Lexer<'a>,
     /// The module that is being read.
@@ -373,11 +385,7 @@ impl<'a> Reader<'a> {
                 }
                 Token::Word("INDEX") => (object.indexes, object.implied) = self.indexes(),
                 Token::Word("AUGMENTS") => object.augments = self.indexes().0.into_iter().next(),
-                Token::Word("DEFVAL") => {
-                    if self.is(Token::Sign(b'{')) {
-                        self.pass_braces();
-                    }
-                }
+                Token::Word("DEFVAL") if self.is(Token::Sign(b'{')) => self.pass_braces(),
                 Token::Assign => break,
                 // The end of this definition is not there, and another begins.
                 Token::Word("OBJECT-TYPE" | "END") | Token::End => return,
@@ -490,13 +498,15 @@ pub(super) fn is_base(word: &str) -> bool {
 /// The base type that a word names.
 pub(super) fn base(word: &str) -> Option<Base> {
     Some(match word {
-        "INTEGER" | "Integer32" | "UInteger32" | "Unsigned32" | "Gauge" | "Gauge32" | "TimeTicks" => Base::Number,
+        "INTEGER" | "Integer32" | "UInteger32" | "Unsigned32" | "Gauge" | "Gauge32" | "TimeTicks" => {
+            Base::Number
+        }
         "Counter" | "Counter32" | "Counter64" => Base::Counter,
         "OCTETSTRING" | "OBJECT" => Base::Octets,
         "BITS" | "BITSTRING" => Base::Bits,
         "IpAddress" | "NetworkAddress" => Base::Address,
-        "Opaque" | "NULL" | "NsapAddress" | "ObjectSyntax" | "SimpleSyntax" | "ApplicationSyntax" | "ObjectName"
-        | "NotificationName" => Base::Other,
+        "Opaque" | "NULL" | "NsapAddress" | "ObjectSyntax" | "SimpleSyntax" | "ApplicationSyntax"
+        | "ObjectName" | "NotificationName" => Base::Other,
         _ => return None,
     })
 }
@@ -518,17 +528,74 @@ fn is_reserved(word: &str) -> bool {
     is_base(word)
         || matches!(
             word,
-            "obsolete" | "optional" | "LAST-UPDATED" | "ORGANIZATION" | "CONTACT-INFO" | "MODULE-IDENTITY"
-                | "MODULE-COMPLIANCE" | "DEFINITIONS" | "END" | "AUGMENTS" | "not-accessible" | "write-only"
-                | "UNITS" | "REFERENCE" | "NUM-ENTRIES" | "BIT" | "NOTIFICATION-TYPE" | "OBJECT-GROUP"
-                | "OBJECT-IDENTITY" | "IDENTIFIER" | "read-write" | "read-create" | "OCTET" | "OF" | "SEQUENCE"
-                | "read-only" | "DESCRIPTION" | "INDEX" | "DEFVAL" | "deprecated" | "SIZE" | "MAX-ACCESS"
-                | "ACCESS" | "mandatory" | "current" | "STATUS" | "SYNTAX" | "OBJECT-TYPE" | "TRAP-TYPE"
-                | "ENTERPRISE" | "BEGIN" | "IMPORTS" | "EXPORTS" | "accessible-for-notify"
-                | "TEXTUAL-CONVENTION" | "NOTIFICATION-GROUP" | "DISPLAY-HINT" | "FROM" | "AGENT-CAPABILITIES"
-                | "MACRO" | "IMPLIED" | "SUPPORTS" | "INCLUDES" | "VARIATION" | "REVISION" | "not-implemented"
-                | "OBJECTS" | "NOTIFICATIONS" | "MODULE" | "MIN-ACCESS" | "PRODUCT-RELEASE" | "WRITE-SYNTAX"
-                | "CREATION-REQUIRES" | "MANDATORY-GROUPS" | "GROUP" | "CHOICE" | "IMPLICIT" | "VARIABLES"
+            "obsolete"
+                | "optional"
+                | "LAST-UPDATED"
+                | "ORGANIZATION"
+                | "CONTACT-INFO"
+                | "MODULE-IDENTITY"
+                | "MODULE-COMPLIANCE"
+                | "DEFINITIONS"
+                | "END"
+                | "AUGMENTS"
+                | "not-accessible"
+                | "write-only"
+                | "UNITS"
+                | "REFERENCE"
+                | "NUM-ENTRIES"
+                | "BIT"
+                | "NOTIFICATION-TYPE"
+                | "OBJECT-GROUP"
+                | "OBJECT-IDENTITY"
+                | "IDENTIFIER"
+                | "read-write"
+                | "read-create"
+                | "OCTET"
+                | "OF"
+                | "SEQUENCE"
+                | "read-only"
+                | "DESCRIPTION"
+                | "INDEX"
+                | "DEFVAL"
+                | "deprecated"
+                | "SIZE"
+                | "MAX-ACCESS"
+                | "ACCESS"
+                | "mandatory"
+                | "current"
+                | "STATUS"
+                | "SYNTAX"
+                | "OBJECT-TYPE"
+                | "TRAP-TYPE"
+                | "ENTERPRISE"
+                | "BEGIN"
+                | "IMPORTS"
+                | "EXPORTS"
+                | "accessible-for-notify"
+                | "TEXTUAL-CONVENTION"
+                | "NOTIFICATION-GROUP"
+                | "DISPLAY-HINT"
+                | "FROM"
+                | "AGENT-CAPABILITIES"
+                | "MACRO"
+                | "IMPLIED"
+                | "SUPPORTS"
+                | "INCLUDES"
+                | "VARIATION"
+                | "REVISION"
+                | "not-implemented"
+                | "OBJECTS"
+                | "NOTIFICATIONS"
+                | "MODULE"
+                | "MIN-ACCESS"
+                | "PRODUCT-RELEASE"
+                | "WRITE-SYNTAX"
+                | "CREATION-REQUIRES"
+                | "MANDATORY-GROUPS"
+                | "GROUP"
+                | "CHOICE"
+                | "IMPLICIT"
+                | "VARIABLES"
         )
 }
 
@@ -562,7 +629,10 @@ mod tests {
                     let object = object.as_ref().map_or_else(String::new, |object| {
                         format!(" {} {} {:?}", object.syntax.word, object.access, object.description)
                     });
-                    Some(format!("{label}={parent}.{}{object}", arc.map_or_else(String::new, |arc| arc.to_string())))
+                    Some(format!(
+                        "{label}={parent}.{}{object}",
+                        arc.map_or_else(String::new, |arc| arc.to_string())
+                    ))
                 }
                 Item::Type(_) => None,
             })
@@ -599,14 +669,21 @@ mod tests {
         assert_eq!((state.hint.as_deref(), &*state.syntax.word), (Some("d"), "INTEGER"));
         // "current" has a meaning of its own, and so names no number.
         let enums = state.syntax.enums.as_ref().unwrap();
-        assert_eq!(enums.iter().map(|(n, name)| (*n, &**name)).collect::<Vec<_>>(), [(-3, "down"), (1, "up")]);
+        assert_eq!(
+            enums.iter().map(|(n, name)| (*n, &**name)).collect::<Vec<_>>(),
+            [(-3, "down"), (1, "up")]
+        );
         assert_eq!((&*address.syntax.word, address.syntax.fixed), ("OCTETSTRING", Some(6)));
-        let Some(Item::Node(row)) = module.items.iter().find(|item| matches!(item, Item::Node(n) if &*n.label == "row"))
+        let Some(Item::Node(row)) =
+            module.items.iter().find(|item| matches!(item, Item::Node(n) if &*n.label == "row"))
         else {
             panic!("no row")
         };
         let row = row.object.as_ref().unwrap();
-        assert_eq!((row.indexes.as_slice(), row.implied), (["first".into(), "second".into()].as_slice(), true));
+        assert_eq!(
+            (row.indexes.as_slice(), row.implied),
+            (["first".into(), "second".into()].as_slice(), true)
+        );
     }
 
     #[test]
@@ -616,7 +693,9 @@ mod tests {
                 "M DEFINITIONS ::= BEGIN a OBJECT IDENTIFIER ::= {{ b 1 }} {middle} c OBJECT IDENTIFIER ::= {{ a 2 }} END"
             ))
         };
-        for middle in ["", ", ;", "x OBJECT-TYPE END", "Y ::= 5", "z OBJECT IDENTIFIER ::= 4", "Z ::= [5] FOO (", "}}}"] {
+        for middle in
+            ["", ", ;", "x OBJECT-TYPE END", "Y ::= 5", "z OBJECT IDENTIFIER ::= 4", "Z ::= [5] FOO (", "}}}"]
+        {
             let found = with(middle);
             assert_eq!(found.first().map(String::as_str), Some("a=b.1"), "{middle}");
             if !middle.contains("END") {

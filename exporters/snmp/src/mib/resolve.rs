@@ -8,8 +8,8 @@ use openmetrics::model::Text;
 
 use super::scope::{Object, Scope};
 use crate::config::{
-    EnumValues, Index, IndexType, Lookup, Metric, MetricType, Module, Named, NamedLookup, Override, StaticFilter,
-    TextType,
+    EnumValues, Index, IndexType, Lookup, Metric, MetricType, Module, Named, NamedLookup, Override,
+    StaticFilter, TextType,
 };
 
 /// What became of a module, and what in it could not be used.
@@ -83,7 +83,15 @@ impl<'a> Resolver<'a> {
                 None => warnings.push(format!("overrides: {name}: no MIB defines it")),
             }
         }
-        Self { named, scope, enum_labels, types, wanted: BTreeSet::new(), instances: BTreeMap::new(), warnings }
+        Self {
+            named,
+            scope,
+            enum_labels,
+            types,
+            wanted: BTreeSet::new(),
+            instances: BTreeMap::new(),
+            warnings,
+        }
     }
 
     fn object(&self, at: usize) -> Result<&'a Object, String> {
@@ -175,7 +183,7 @@ impl<'a> Resolver<'a> {
             if self.named.overrides.get(&*name).is_some_and(|given| given.ignore) {
                 continue;
             }
-            let Some(indexes) = self.indexes(object)? else { continue };
+            let Some(indexes) = self.indexes(object) else { continue };
             let metric = Metric {
                 name: Text::from(String::from(name)),
                 oid: object.oid.parse().map_err(|error| format!("{}: {error}", object.oid))?,
@@ -196,34 +204,35 @@ impl<'a> Resolver<'a> {
     }
 
     /// The indexes of an object's table; nothing if they cannot be read, which costs the object.
-    fn indexes(&mut self, object: &'a Object) -> Result<Option<Vec<Index>>, String> {
+    fn indexes(&mut self, object: &'a Object) -> Option<Vec<Index>> {
         let mut indexes: Vec<Index> = Vec::new();
         // The conventions of the indexes before: addresses follow their kind.
         let (mut before, mut before_that) = ("", "");
         for (count, name) in object.indexes.iter().enumerate() {
             let found = self.scope.named(name).and_then(|at| Some((at, self.scope.objects.get(at)?)));
             let Some((at, index)) = found else {
-                self.warnings.push(format!("{}: no MIB defines its index {name}", object.label));
-                return Ok(None);
+                self.warnings.push(format!("index {name}: no MIB defines it; what has it is left out"));
+                return None;
             };
             let Some(type_name) = self.type_of(at) else {
-                self.warnings.push(format!("{}: its index {name} is of a type that is no label", object.label));
-                return Ok(None);
+                self.warnings
+                    .push(format!("index {name}: its type cannot be a label; what has it is left out"));
+                return None;
             };
             let type_name = self.label_type(at, type_name);
             let Some(index_type) = IndexType::from_name(type_name) else {
-                return Err(format!(
-                    "{}: its index {name} is of type {type_name}, which cannot be a label",
-                    object.label
-                ));
+                self.warnings
+                    .push(format!("index {name}: a {type_name} cannot be a label; what has it is left out"));
+                return None;
             };
             if let Some(kind) = kind_before(type_name) {
                 let passed = match kind {
                     kind if kind == before => 1,
                     kind if kind == before_that => 2,
                     _ => {
-                        self.warnings.push(format!("{}: its index {name} has no {kind} before it", object.label));
-                        return Ok(None);
+                        self.warnings
+                            .push(format!("index {name}: no {kind} is before it; what has it is left out"));
+                        return None;
                     }
                 };
                 indexes.truncate(indexes.len().saturating_sub(passed));
@@ -237,7 +246,7 @@ impl<'a> Resolver<'a> {
                 enum_values: enum_values(index),
             });
         }
-        Ok(Some(indexes))
+        Some(indexes)
     }
 
     /// Adds the labels that come from other columns.
@@ -273,9 +282,8 @@ impl<'a> Resolver<'a> {
                 enum_values: enum_values(column),
                 display_hint,
             });
-            let further = |lookup: &NamedLookup| {
-                lookup.source_indexes.iter().any(|source| **source == *labelname)
-            };
+            let further =
+                |lookup: &NamedLookup| lookup.source_indexes.iter().any(|source| **source == *labelname);
             if self.named.lookups.iter().any(further) {
                 let Some(index_type) = IndexType::from_name(type_name) else {
                     return Err(format!("lookups: {name} is of type {type_name}, which cannot be an index"));
@@ -317,9 +325,7 @@ impl<'a> Resolver<'a> {
     /// Where the column of a lookup is filtered, so is the metric.
     fn filter_like(&mut self, column: &str, oid: &str) {
         // Of several filters of one column the last counts.
-        let targets = |filter: &&StaticFilter| {
-            filter.targets.iter().any(|target| self.oid(target) == column)
-        };
+        let targets = |filter: &&StaticFilter| filter.targets.iter().any(|target| self.oid(target) == column);
         let Some(filter) = self.named.filters.fixed.iter().rev().find(targets) else { return };
         self.wanted.remove(oid);
         self.wanted.extend(filter.indices.iter().map(|index| format!("{oid}.{index}.")));

@@ -1,7 +1,7 @@
 //! What can be named: every object of a tree with its type, its indexes and what else metrics are made from.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::parse::{Base, Enums};
@@ -28,6 +28,8 @@ pub(super) struct Object {
     pub end: usize,
     /// What metrics call its type; nothing if no metric can be made of it.
     pub metric_type: Option<Cow<'static, str>>,
+    /// Whether it is but a place.
+    is_open: bool,
     /// Whether it can be asked for.
     pub readable: bool,
     /// The name of its type.
@@ -77,6 +79,7 @@ impl Scope {
                 modules: place.modules.clone(),
                 end: number + 1,
                 metric_type: None,
+                is_open: place.variable.is_none(),
                 readable: false,
                 convention: "".into(),
                 hint: None,
@@ -112,9 +115,12 @@ impl Scope {
     /// Rows that belong to others have the indexes of those.
     fn augment(&mut self) {
         for at in 0..self.objects.len() {
-            let Some(name) = self.objects.get(at).and_then(|object| object.augments.clone()) else { continue };
+            let Some(name) = self.objects.get(at).and_then(|object| object.augments.clone()) else {
+                continue;
+            };
             let augmented = self.named(&name).and_then(|at| self.objects.get(at));
-            let Some((indexes, implied)) = augmented.map(|object| (object.indexes.clone(), object.implied)) else {
+            let Some((indexes, implied)) = augmented.map(|object| (object.indexes.clone(), object.implied))
+            else {
                 continue;
             };
             self.give(at, &indexes, implied);
@@ -127,7 +133,9 @@ impl Scope {
     /// Columns have the indexes of their rows.
     fn inherit(&mut self) {
         for at in 0..self.objects.len() {
-            let Some(object) = self.objects.get(at).filter(|object| !object.indexes.is_empty()) else { continue };
+            let Some(object) = self.objects.get(at).filter(|object| !object.indexes.is_empty()) else {
+                continue;
+            };
             let (indexes, implied) = (object.indexes.clone(), object.implied);
             self.give(at, &indexes, implied);
         }
@@ -173,6 +181,17 @@ impl Scope {
         self.labels.get(label).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The labels beneath walked places that other modules may add to: those of which nothing but the place is known.
+    pub(super) fn open_labels<'a>(&'a self, walked: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
+        let mut labels = HashSet::new();
+        for top in walked.filter_map(|name| self.named(name)) {
+            let end = self.objects.get(top).map_or(top, |object| object.end);
+            let beneath = self.objects.get(top..end).unwrap_or_default();
+            labels.extend(beneath.iter().filter(|object| object.is_open).map(|object| &*object.label));
+        }
+        labels
+    }
+
     /// The object that an identifier is beneath, the nearest one.
     pub(super) fn above(&self, oid: &str) -> Option<usize> {
         let mut oid = oid;
@@ -198,8 +217,8 @@ impl Object {
         self.description.clone_from(&variable.description);
         // Early MIBs say what the index is, and not which one.
         let label = &self.label;
-        let named = |index: &Box<str>| if **index == *"INTEGER" { label.clone() } else { index.clone() };
-        self.indexes = variable.indexes.iter().map(named).collect();
+        let named = |index: &str| if index == "INTEGER" { label.clone() } else { index.into() };
+        self.indexes = variable.indexes.iter().map(|index| named(index)).collect();
         self.implied = variable.implied;
         self.augments.clone_from(&variable.augments);
     }

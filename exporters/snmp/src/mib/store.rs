@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// These files, and before each those it imports from.
-    fn with_imports(&self, wanted: impl Iterator<Item = usize>) -> Vec<usize> {
+    pub(super) fn with_imports(&self, wanted: impl Iterator<Item = usize>) -> Vec<usize> {
         let mut order = Vec::new();
         let mut begun = HashSet::new();
         for first in wanted {
@@ -118,13 +118,34 @@ impl Store {
         if let Some(file) = self.names.get(&import.from) {
             return Some((*file, true));
         }
-        let mut named = replacements(&import.from).filter(|(_, part)| part.is_some_and(|part| part.has(&import.name)));
+        let mut named =
+            replacements(&import.from).filter(|(_, part)| part.is_some_and(|part| part.has(&import.name)));
         let newer = named.next().or_else(|| replacements(&import.from).find(|(_, part)| part.is_none()));
         if let Some((newer, _)) = newer {
             return Some((*self.names.get(newer)?, true));
         }
         let (first, _) = replacements(&import.from).next()?;
         Some((*self.names.get(first)?, false))
+    }
+
+    /// The files that define one of these names.
+    pub(super) fn defining(&self, names: &[&str]) -> Vec<usize> {
+        let finders: Vec<_> =
+            names.iter().map(|name| (memchr::memmem::Finder::new(*name), name.len())).collect();
+        let defines = |file: &usize| {
+            let Some(Ok(text)) = self.files.get(*file).map(|file| read(&file.path)) else { return false };
+            finders.iter().any(|(finder, length)| {
+                finder.find_iter(&text).any(|at| parse::is_definition(&text, at, at + length))
+            })
+        };
+        (0..self.files.len()).filter(defines).collect()
+    }
+
+    /// The files that import one of these names.
+    pub(super) fn importing(&self, names: &HashSet<&str>) -> Vec<usize> {
+        let imports = |file: &MibFile| file.imports.iter().any(|import| names.contains(&*import.name));
+        let files = self.files.iter().enumerate();
+        files.filter(|(_, file)| imports(file)).map(|(at, _)| at).collect()
     }
 
     /// The file of a module.

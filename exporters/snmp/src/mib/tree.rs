@@ -131,7 +131,8 @@ impl Tree {
                         continue;
                     }
                     arcs.insert(node.label.clone(), node.arc);
-                    let variable = node.object.take().map(|object| Box::new(self.variable(own, &from, *object)));
+                    let variable =
+                        node.object.take().map(|object| Box::new(self.variable(own, &from, *object)));
                     nodes.push((own, node, variable));
                 }
             }
@@ -194,8 +195,7 @@ impl Tree {
         word: &str,
     ) -> Option<Arc<Meaning>> {
         if let Some(base) = parse::base(word) {
-            let meaning =
-                Meaning { base, name: None, word: word.into(), hint: None, fixed: 0, enums: None };
+            let meaning = Meaning { base, name: None, word: word.into(), hint: None, fixed: 0, enums: None };
             return Some(Arc::new(meaning));
         }
         let module = from.get(word).copied().unwrap_or(Some(own));
@@ -288,7 +288,8 @@ impl Tree {
 
     /// Of places with one arc, the oldest: what is beneath any of them is beneath it.
     fn last_of_arc(&self, place: usize) -> usize {
-        let siblings = self.places.get(place).and_then(|here| Some((here.arc, self.places.get(here.parent?)?)));
+        let siblings =
+            self.places.get(place).and_then(|here| Some((here.arc, self.places.get(here.parent?)?)));
         let Some((arc, parent)) = siblings else { return place };
         let after = parent.children.iter().skip_while(|child| **child != place);
         let same = after.take_while(|child| self.places.get(**child).is_some_and(|child| child.arc == arc));

@@ -1,0 +1,135 @@
+//! From folders of MIBs and a configuration to what it stands for, whole.
+
+use super::{Mibs, Options};
+use crate::config::Config;
+
+/// A folder that goes away.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(test: &str, files: &[(&str, &str)]) -> Self {
+        let folder = std::env::temp_dir().join(format!("snmp-bridge-{test}-{}", std::process::id()));
+        for (name, text) in files {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn complete(&self, modules: &str) -> Result<(String, Vec<String>), String> {
+        let mut config = Config::parse(&format!("modules:\n{modules}")).unwrap();
+        let mibs = Mibs::open(std::slice::from_ref(&self.0), Options::default()).unwrap();
+        let warnings = mibs.complete(&mut config).map_err(|error| error.to_string())?;
+        let warnings = warnings.into_iter().map(|warning| format!("{}: {}", warning.module, warning.message));
+        Ok((config.to_yaml(), warnings.collect()))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+const SMI: &str = "SNMPv2-SMI DEFINITIONS ::= BEGIN
+    org OBJECT IDENTIFIER ::= { iso 3 } dod OBJECT IDENTIFIER ::= { org 6 } internet OBJECT IDENTIFIER ::= { dod 1 }
+    private OBJECT IDENTIFIER ::= { internet 4 } enterprises OBJECT IDENTIFIER ::= { private 1 } END";
+const TC: &str = "SNMPv2-TC DEFINITIONS ::= BEGIN
+    DisplayString ::= TEXTUAL-CONVENTION DISPLAY-HINT \"255a\" STATUS current DESCRIPTION \"\" SYNTAX OCTET STRING (SIZE (0..255))
+    MacAddress ::= TEXTUAL-CONVENTION DISPLAY-HINT \"1x:\" STATUS current DESCRIPTION \"\" SYNTAX OCTET STRING (SIZE (6)) END";
+const ACME: &str = "ACME-MIB DEFINITIONS ::= BEGIN
+    IMPORTS enterprises FROM SNMPv2-SMI DisplayString, MacAddress FROM SNMPv2-TC;
+    acme OBJECT IDENTIFIER ::= { enterprises 99999 }
+    acmeUptime OBJECT-TYPE SYNTAX TimeTicks MAX-ACCESS read-only STATUS current DESCRIPTION \"How long. In all.\" ::= { acme 1 }
+    fanTable OBJECT-TYPE SYNTAX SEQUENCE OF FanEntry MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" ::= { acme 2 }
+    fanEntry OBJECT-TYPE SYNTAX FanEntry MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" INDEX { fanAddress } ::= { fanTable 1 }
+    fanAddress OBJECT-TYPE SYNTAX MacAddress MAX-ACCESS not-accessible STATUS current DESCRIPTION \"Where.\" ::= { fanEntry 1 }
+    fanState OBJECT-TYPE SYNTAX INTEGER { ok(1), stuck(2) } MAX-ACCESS read-only STATUS current DESCRIPTION \"How.\" ::= { fanEntry 2 }
+    fanName OBJECT-TYPE SYNTAX DisplayString MAX-ACCESS read-only STATUS current DESCRIPTION \"Who.\" ::= { fanEntry 3 }
+    END";
+const MORE: &str = "ACME-MORE-MIB DEFINITIONS ::= BEGIN
+    IMPORTS acme, fanEntry FROM ACME-MIB;
+    turnEntry OBJECT-TYPE SYNTAX TurnEntry MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" AUGMENTS { fanEntry } ::= { turnTable 1 }
+    turnTable OBJECT-TYPE SYNTAX SEQUENCE OF TurnEntry MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" ::= { acme 3 }
+    turns OBJECT-TYPE SYNTAX Counter64 MAX-ACCESS read-only STATUS current DESCRIPTION \"Turns\" ::= { turnEntry 1 } END";
+
+fn folder(test: &str) -> Folder {
+    let files = [
+        ("SMI.txt", SMI),
+        ("TC", TC),
+        ("acme/ACME-MIB.mib", ACME),
+        ("acme/more.my", MORE),
+        ("notes.txt", "No MIB."),
+    ];
+    Folder::new(test, &files)
+}
+
+#[test]
+fn a_module_of_names_is_what_the_generator_makes_of_it() {
+    let (yaml, warnings) = folder("names")
+        .complete(
+            "  m:\n    walk: [acme]\n    retries: 1\n    lookups: [{source_indexes: [fanAddress], lookup: fanName}]\n    \
+             overrides: {fanName: {ignore: true}, fanState: {type: EnumAsStateSet}, acmeUptime: {scale: 0.01}}\n",
+        )
+        .unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let fan = "indexes:\n      - labelname: fanAddress\n        type: PhysAddress48\n        fixed_size: 6\n      lookups:\n      \
+               - labels:\n        - fanAddress\n        labelname: fanName\n        oid: \"1.3.6.1.4.1.99999.2.1.3\"\n        \
+               type: DisplayString\n";
+    assert_eq!(
+        yaml,
+        format!(
+            "auths: {{}}\nmodules:\n  m:\n    walk:\n    - \"1.3.6.1.4.1.99999\"\n    metrics:\n    - name: acmeUptime\n      \
+             oid: \"1.3.6.1.4.1.99999.1\"\n      type: gauge\n      help: How long - 1.3.6.1.4.1.99999.1\n      scale: 0.01\n    \
+             - name: fanAddress\n      oid: \"1.3.6.1.4.1.99999.2.1.1\"\n      type: PhysAddress48\n      \
+             help: Where. - 1.3.6.1.4.1.99999.2.1.1\n      {fan}    \
+             - name: fanState\n      oid: \"1.3.6.1.4.1.99999.2.1.2\"\n      type: EnumAsStateSet\n      \
+             help: How. - 1.3.6.1.4.1.99999.2.1.2\n      {fan}      enum_values:\n        1: ok\n        2: stuck\n    \
+             - name: turns\n      oid: \"1.3.6.1.4.1.99999.3.1.1\"\n      type: counter\n      \
+             help: Turns - 1.3.6.1.4.1.99999.3.1.1\n      {fan}    retries: 1\n"
+        )
+    );
+}
+
+#[test]
+fn names_are_found_with_and_without_their_module_and_as_identifiers() {
+    let folder = folder("found");
+    let walk = |walk: &str| folder.complete(&format!("  m: {{walk: [{walk}]}}\n")).unwrap().0;
+    let table = walk("ACME-MIB::fanTable");
+    assert_eq!(walk("fanTable"), table);
+    assert_eq!(walk("1.3.6.1.4.1.99999.2"), table);
+    assert!(walk("acmeUptime").contains("get:\n    - \"1.3.6.1.4.1.99999.1.0\""));
+    // One cell of a table.
+    assert!(
+        walk("1.3.6.1.4.1.99999.2.1.2.6.1.2.3.4.5.6")
+            .contains("get:\n    - \"1.3.6.1.4.1.99999.2.1.2.6.1.2.3.4.5.6\"")
+    );
+}
+
+#[test]
+fn filters_ask_for_rows() {
+    let yaml = folder("filters").complete(
+        "  m:\n    walk: [turns]\n    filters: {static: [{targets: [turns], indices: ['3', '4']}]}\n",
+    );
+    let yaml = yaml.unwrap().0;
+    assert!(
+        yaml.contains("get:\n    - \"1.3.6.1.4.1.99999.3.1.1.3\"\n    - \"1.3.6.1.4.1.99999.3.1.1.4\""),
+        "{yaml}"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let folder = folder("missing");
+    let fails = |module: &str| folder.complete(&format!("  m: {{{module}}}\n")).unwrap_err();
+    assert_eq!(fails("walk: [fenTable]"), "module m: walk: no MIB defines \"fenTable\"");
+    assert_eq!(fails("walk: [NO-MIB::fanTable]"), "module m: walk: no MIB defines \"NO-MIB::fanTable\"");
+    let lookup = fails("walk: [fanTable], lookups: [{source_indexes: [fanAddress], lookup: fenName}]");
+    assert_eq!(lookup, "module m: lookups: no MIB defines fenName");
+    let (_, warnings) =
+        folder.complete("  m: {walk: [fanTable], overrides: {fen: {type: gauge}}}\n").unwrap();
+    assert_eq!(warnings, ["m: overrides: fen: no MIB defines it"]);
+    let none = Mibs::open(&[folder.0.join("none")], Options::default()).unwrap_err().to_string();
+    assert!(none.contains("none: No such file"), "{none}");
+}
