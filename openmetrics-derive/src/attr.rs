@@ -1,6 +1,6 @@
 //! Reads `#[metrics(..)]`, `#[metric(..)]` and `#[label(..)]`; every mistake goes to the [`Ctxt`].
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::meta::ParseNestedMeta;
 use syn::parse::{Parse, ParseStream};
@@ -11,6 +11,7 @@ use syn::{Attribute, Expr, ExprLit, ExprUnary, Lit, LitStr, Token, UnOp, bracket
 
 use crate::case::Case;
 use crate::ctxt::Ctxt;
+use crate::setting::{Flag, Native, Time, number};
 
 /// A text and where it was written, for errors.
 #[derive(Clone)]
@@ -46,6 +47,12 @@ pub(crate) struct MetricAttr {
     pub(crate) help: Option<Text>,
     pub(crate) unit: Option<Text>,
     pub(crate) buckets: Option<Buckets>,
+    pub(crate) native: Option<Native>,
+    pub(crate) labels: Option<Vec<Text>>,
+    pub(crate) max_series: Option<Expr>,
+    pub(crate) idle_expiry: Option<Time>,
+    pub(crate) exemplars: Option<Flag>,
+    pub(crate) thread_owned: Option<Flag>,
     pub(crate) flatten: Option<Span>,
     pub(crate) skip: Option<Span>,
     pub(crate) prefix: Option<Text>,
@@ -60,7 +67,7 @@ pub(crate) struct LabelAttr {
 }
 
 /// A value given twice keeps the first and is an error.
-fn set<T>(slot: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
+pub(crate) fn set<T>(slot: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
     if slot.is_some() {
         let name = meta.path.to_token_stream();
         return Err(meta.error(format!("`{name}` is given twice")));
@@ -69,22 +76,58 @@ fn set<T>(slot: &mut Option<T>, value: T, meta: &ParseNestedMeta<'_>) -> syn::Re
     Ok(())
 }
 
-/// Runs `read` for every entry of every attribute called `name`. An entry that fails is noted; the rest of
-/// that attribute is lost, as its tokens cannot be told apart any more.
+/// Runs `read` for every entry of every attribute called `name`. An entry that fails is noted, and the next one is read.
 fn each(
     cx: &mut Ctxt,
     attrs: &[Attribute],
     name: &str,
-    mut read: impl FnMut(ParseNestedMeta<'_>) -> syn::Result<()>,
+    mut read: impl FnMut(&ParseNestedMeta<'_>) -> syn::Result<()>,
+) {
+    each_with(cx, attrs, name, |meta, _| read(meta));
+}
+
+/// The same for entries that have parts of their own, whose mistakes `read` hands on.
+fn each_with(
+    cx: &mut Ctxt,
+    attrs: &[Attribute],
+    name: &str,
+    mut read: impl FnMut(&ParseNestedMeta<'_>, &mut dyn FnMut(syn::Error)) -> syn::Result<()>,
 ) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident(name)) {
-        if let Err(error) = attr.parse_nested_meta(&mut read) {
-            cx.push(error);
-        }
+        let mut parts = Vec::new();
+        let all = attr.parse_nested_meta(|meta| {
+            let result = read(&meta, &mut |error| parts.push(error));
+            skip_after(&meta, result, &mut |error| cx.push(error))
+        });
+        parts.into_iter().chain(all.err()).for_each(|error| cx.push(error));
     }
 }
 
-fn unknown(meta: &ParseNestedMeta<'_>, known: &str) -> syn::Error {
+/// Reads an entry; if that fails, notes it and goes on behind the comma.
+pub(crate) fn recover(
+    meta: &ParseNestedMeta<'_>,
+    mistake: &mut dyn FnMut(syn::Error),
+    read: impl FnOnce(&ParseNestedMeta<'_>) -> syn::Result<()>,
+) -> syn::Result<()> {
+    let result = read(meta);
+    skip_after(meta, result, mistake)
+}
+
+fn skip_after(
+    meta: &ParseNestedMeta<'_>,
+    result: syn::Result<()>,
+    mistake: &mut dyn FnMut(syn::Error),
+) -> syn::Result<()> {
+    if let Err(error) = result {
+        mistake(error);
+        while !meta.input.is_empty() && !meta.input.peek(Token![,]) {
+            meta.input.parse::<TokenTree>()?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn unknown(meta: &ParseNestedMeta<'_>, known: &str) -> syn::Error {
     let name = meta.path.to_token_stream();
     meta.error(format!("`{name}` is not known here; there are {known}"))
 }
@@ -95,7 +138,7 @@ impl Group {
         each(cx, attrs, "metrics", |meta| {
             if meta.path.is_ident("prefix") {
                 let lit: LitStr = meta.value()?.parse()?;
-                set(&mut this.prefix, lit.into(), &meta)
+                set(&mut this.prefix, lit.into(), meta)
             } else if meta.path.is_ident("labels") {
                 meta.parse_nested_meta(|label| {
                     let name = label.path.require_ident()?;
@@ -109,9 +152,9 @@ impl Group {
                 })
             } else if meta.path.is_ident("crate") {
                 let path = meta.value()?.call(syn::Path::parse_mod_style)?;
-                set(&mut this.path, path, &meta)
+                set(&mut this.path, path, meta)
             } else {
-                Err(unknown(&meta, "`prefix = \"app\"`, `labels(zone = \"eu\")` and `crate = path`"))
+                Err(unknown(meta, "`prefix = \"app\"`, `labels(zone = \"eu\")` and `crate = path`"))
             }
         });
         this
@@ -121,39 +164,57 @@ impl Group {
 impl MetricAttr {
     pub(crate) fn read(cx: &mut Ctxt, attrs: &[Attribute]) -> Self {
         let mut this = Self::default();
-        each(cx, attrs, "metric", |meta| {
+        each_with(cx, attrs, "metric", |meta, mistake| {
             if meta.path.is_ident("name") {
                 let lit: LitStr = meta.value()?.parse()?;
-                set(&mut this.name, lit.into(), &meta)
+                set(&mut this.name, lit.into(), meta)
             } else if meta.path.is_ident("help") {
                 let lit: LitStr = meta.value()?.parse()?;
-                set(&mut this.help, lit.into(), &meta)
+                set(&mut this.help, lit.into(), meta)
             } else if meta.path.is_ident("unit") {
                 let lit: LitStr = meta.value()?.parse()?;
-                set(&mut this.unit, lit.into(), &meta)
+                set(&mut this.unit, lit.into(), meta)
             } else if meta.path.is_ident("buckets") {
                 let buckets: Buckets = meta.value()?.parse()?;
-                set(&mut this.buckets, buckets, &meta)
+                set(&mut this.buckets, buckets, meta)
+            } else if meta.path.is_ident("native") {
+                set(&mut this.native, Native::read(meta, mistake)?, meta)
+            } else if meta.path.is_ident("labels") {
+                set(&mut this.labels, texts(meta)?, meta)
+            } else if meta.path.is_ident("max_series") {
+                let fits = |max: f64| max >= 1.0 && max.fract() == 0.0;
+                let max = number(meta, fits, "how many series there may be is a whole number from 1 on")?;
+                set(&mut this.max_series, max, meta)
+            } else if meta.path.is_ident("idle_expiry") {
+                set(&mut this.idle_expiry, Time::read(meta)?, meta)
+            } else if meta.path.is_ident("exemplars") {
+                set(&mut this.exemplars, Flag::read(meta)?, meta)
+            } else if meta.path.is_ident("thread_owned") {
+                set(&mut this.thread_owned, Flag::read(meta)?, meta)
             } else if meta.path.is_ident("flatten") || meta.path.is_ident("skip") {
                 // Taken for what is meant, so that nothing else is said of the field.
                 this.skip = Some(meta.path.span());
                 let name = meta.path.to_token_stream();
                 Err(meta.error(format!("write `#[metrics({name})]`: it is about a group, not a metric")))
             } else {
-                Err(unknown(&meta, "`name`, `help`, `unit` and `buckets = [..]`"))
+                Err(unknown(
+                    meta,
+                    "`name`, `help`, `unit`, `labels`, `buckets`, `native`, `exemplars`, `max_series`, `idle_expiry` and \
+                     `thread_owned`",
+                ))
             }
         });
         each(cx, attrs, "metrics", |meta| {
             if meta.path.is_ident("flatten") {
-                set(&mut this.flatten, meta.path.span(), &meta)
+                set(&mut this.flatten, meta.path.span(), meta)
             } else if meta.path.is_ident("skip") {
-                set(&mut this.skip, meta.path.span(), &meta)
+                set(&mut this.skip, meta.path.span(), meta)
             } else if meta.path.is_ident("prefix") {
                 let lit: LitStr = meta.value()?.parse()?;
-                set(&mut this.prefix, lit.into(), &meta)
+                set(&mut this.prefix, lit.into(), meta)
             } else {
                 Err(unknown(
-                    &meta,
+                    meta,
                     "`flatten`, `prefix = \"db\"` and `skip`; what describes one metric goes into `#[metric(..)]`",
                 ))
             }
@@ -168,23 +229,32 @@ impl LabelAttr {
         each(cx, attrs, "label", |meta| {
             if !container && meta.path.is_ident("rename") {
                 let lit: LitStr = meta.value()?.parse()?;
-                set(&mut this.rename, lit.into(), &meta)
+                set(&mut this.rename, lit.into(), meta)
             } else if container && meta.path.is_ident("rename_all") {
                 let lit: LitStr = meta.value()?.parse()?;
                 let case = Case::from_spelling(&lit.value())
                     .map_err(|message| syn::Error::new(lit.span(), message))?;
-                set(&mut this.rename_all, case, &meta)
+                set(&mut this.rename_all, case, meta)
             } else if container && meta.path.is_ident("crate") {
                 let path = meta.value()?.call(syn::Path::parse_mod_style)?;
-                set(&mut this.path, path, &meta)
+                set(&mut this.path, path, meta)
             } else if container {
-                Err(unknown(&meta, "`rename_all = \"snake_case\"` and `crate = path`"))
+                Err(unknown(meta, "`rename_all = \"snake_case\"` and `crate = path`"))
             } else {
-                Err(unknown(&meta, "`rename = \"name\"`"))
+                Err(unknown(meta, "`rename = \"name\"`"))
             }
         });
         this
     }
+}
+
+/// `= ["method", "path"]`.
+fn texts(meta: &ParseNestedMeta<'_>) -> syn::Result<Vec<Text>> {
+    let value = meta.value()?;
+    let list;
+    bracketed!(list in value);
+    let texts = Punctuated::<LitStr, Token![,]>::parse_terminated(&list)?;
+    Ok(texts.into_iter().map(Text::from).collect())
 }
 
 /// The doc comment as a help text: its first paragraph on one line.
@@ -249,7 +319,7 @@ impl ToTokens for Buckets {
     }
 }
 
-fn literal_number(expr: &Expr) -> Option<f64> {
+pub(crate) fn literal_number(expr: &Expr) -> Option<f64> {
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Float(lit), .. }) => lit.base10_parse().ok(),
         Expr::Lit(ExprLit { lit: Lit::Int(lit), .. }) => lit.base10_parse().ok(),

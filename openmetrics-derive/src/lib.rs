@@ -8,6 +8,7 @@ mod case;
 mod ctxt;
 mod expand;
 mod fallback;
+mod setting;
 mod valid;
 
 use proc_macro::TokenStream;

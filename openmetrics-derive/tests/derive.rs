@@ -1,7 +1,10 @@
 //! What derived groups register and derived labels write.
 
+use std::time::Duration;
+
 use openmetrics::format::{Format, encode};
-use openmetrics::instrument::{LabelEnum, StateSet};
+use openmetrics::instrument::{LabelEnum, SpanContext, StateSet};
+use openmetrics::model::{MetricSet, MetricValue};
 use openmetrics::{Counter, Family, Gauge, Histogram, LabelSet, LabelValue, Metrics, Registry};
 
 #[derive(Clone, Copy, Debug, PartialEq, LabelValue)]
@@ -142,6 +145,52 @@ fn enums_are_dense() {
 fn label_sets_may_be_generic() {
     assert_eq!(<Generic<u8> as openmetrics::LabelSet>::NAMES, ["someValue"]);
     assert_eq!(Generic { some_value: true }.ordinal(), 1);
+}
+
+#[derive(Metrics)]
+struct Settings {
+    /// Calls by tenant.
+    #[metric(labels = ["tenant"], max_series = 2, idle_expiry = "15m")]
+    calls: Family<[&'static str; 1], Counter>,
+    /// Sizes.
+    #[metric(native(factor = 2, max_buckets = 100, zero_threshold = 0.5, min_reset = Duration::from_secs(60)))]
+    sizes: Histogram,
+    /// Without native buckets.
+    #[metric(native = false, buckets = [1], thread_owned = false)]
+    plain: Histogram,
+    /// With exemplars of the span.
+    #[metric(exemplars)]
+    traced: Counter,
+}
+
+#[test]
+fn settings_reach_their_metrics() {
+    let registry = Registry::new();
+    let settings = Settings::register(&registry).unwrap();
+    for tenant in ["a", "b", "c", "d"] {
+        settings.calls.with([tenant]).inc();
+    }
+    assert_eq!(settings.calls.with(["e"]).get(), 2, "c and d, beyond the limit");
+    for value in [0.25, 3.0] {
+        settings.sizes.observe(value);
+        settings.plain.observe(value);
+    }
+    let span = SpanContext::from_hex("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7").unwrap();
+    let entered = span.enter();
+    settings.traced.inc();
+    drop(entered);
+
+    let (set, report) = MetricSet::collect_from(&registry);
+    assert!(report.is_clean());
+    let point = |name: &str| &set.family(name).unwrap().metrics[0].points[0];
+    let MetricValue::Histogram(sizes) = &point("sizes").value else { panic!("no histogram") };
+    let native = sizes.native.as_ref().expect("it has native buckets");
+    assert_eq!((native.schema.number(), native.zero_threshold), (0, 0.5));
+    assert_eq!(native.zero_count.as_u64(), Some(1));
+    let MetricValue::Histogram(plain) = &point("plain").value else { panic!("no histogram") };
+    assert_eq!(plain.native, None);
+    assert_eq!(plain.classic.as_ref().map(Vec::len), Some(1));
+    assert_eq!(point("traced").exemplars[0].labels.get("span_id"), Some("00f067aa0ba902b7"));
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! `#[derive(Metrics)]`.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::Type;
+use std::collections::HashSet;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{GenericArgument, PathArguments, Type};
 
 use crate::ast::{MetricField, MetricsInput};
-use crate::attr::{Bounds, Buckets, Text};
+use crate::attr::{Bounds, Buckets, MetricAttr, Text, literal_number};
 use crate::ctxt::Ctxt;
+use crate::setting::{Flag, Time};
 use crate::valid;
 
 pub(super) fn expand(cx: &mut Ctxt, read: &MetricsInput<'_>, path: &TokenStream) -> TokenStream {
@@ -24,6 +27,22 @@ pub(super) fn expand(cx: &mut Ctxt, read: &MetricsInput<'_>, path: &TokenStream)
 
     let names: Vec<_> = read.fields.iter().filter_map(|field| metric_name(cx, field)).collect();
     super::refuse_duplicates(cx, "metric", &names);
+
+    refuse_twins(cx, &read.fields);
+    for field in &read.fields {
+        let given = field
+            .attr
+            .labels
+            .iter()
+            .flatten()
+            .filter(|label| group.labels.iter().any(|(name, _)| name.value == label.value));
+        for label in given {
+            cx.error(
+                label,
+                format!("every metric of the group has the label `{}` already [OM1-LAB-02]", label.value),
+            );
+        }
+    }
 
     let mut names = names.into_iter();
     let mut fields = Vec::new();
@@ -50,7 +69,9 @@ pub(super) fn expand(cx: &mut Ctxt, read: &MetricsInput<'_>, path: &TokenStream)
         let pairs = group.labels.iter().map(|(name, value)| quote!((#name, #value)));
         quote!(let registry = &registry.with_labels([#(#pairs),*])?;)
     });
+    let label_checks = label_checks(read, path);
     quote! {
+        #label_checks
         #[automatically_derived]
         impl #impl_generics #path::registry::Metrics for #ident #type_generics #where_clause {
             fn register(
@@ -62,6 +83,56 @@ pub(super) fn expand(cx: &mut Ctxt, read: &MetricsInput<'_>, path: &TokenStream)
             }
         }
     }
+}
+
+/// Two groups of one type under one prefix would have the same names.
+fn refuse_twins(cx: &mut Ctxt, fields: &[MetricField<'_>]) {
+    let mut seen = HashSet::new();
+    for field in fields.iter().filter(|field| field.attr.flatten.is_some()) {
+        let prefix = field.attr.prefix.as_ref().map(|prefix| prefix.value.as_str());
+        if !seen.insert((prefix, field.ty.to_token_stream().to_string())) {
+            let name = field.ident.to_string();
+            let name = name.trim_start_matches("r#");
+            let message = format!(
+                "its metrics have the names of a group before it; write `#[metrics(flatten, prefix = \"{name}\")]` [OM1-FAM-01]"
+            );
+            cx.error(field.ident, message);
+        }
+    }
+}
+
+/// Label sets of derived types are known to the compiler, though not here: it holds them against the labels of the group.
+fn label_checks(read: &MetricsInput<'_>, path: &TokenStream) -> TokenStream {
+    // Parameters cannot be used in a constant beside the struct; then registration finds it.
+    if !read.input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let families =
+        read.fields.iter().filter(|field| field.attr.skip.is_none() && field.attr.flatten.is_none());
+    let families = families.filter_map(|field| family_labels(field.ty));
+    let checks = families.flat_map(|labels| {
+        read.group.labels.iter().map(move |(name, _)| {
+            let message = format!(
+                "every metric of the group has the label `{}` already, so its label sets cannot [OM1-LAB-02]",
+                name.value
+            );
+            quote_spanned! {labels.span()=>
+                const _: () = ::core::assert!(
+                    !#path::instrument::has_label(<#labels as #path::instrument::LabelSet>::NAMES, #name),
+                    #message
+                );
+            }
+        })
+    });
+    checks.collect()
+}
+
+/// `L` of `Family<L, M>`.
+fn family_labels(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Family")?;
+    let PathArguments::AngleBracketed(list) = &last.arguments else { return None };
+    list.args.iter().find_map(|arg| if let GenericArgument::Type(ty) = arg { Some(ty) } else { None })
 }
 
 /// A prefix is the beginning of names: the same grammar, with no suffix to forbid.
@@ -120,6 +191,9 @@ fn refuse_beside(cx: &mut Ctxt, field: &MetricField<'_>, what: &str) {
     if let Some(buckets) = &attr.buckets {
         cx.error_at(buckets.span, format!("`buckets` have no meaning beside `{what}`"));
     }
+    for (name, span) in settings(attr) {
+        cx.error_at(span, format!("`{name}` has no meaning beside `{what}`"));
+    }
     if what == "skip" {
         if let Some(prefix) = &attr.prefix {
             cx.error(prefix, "`prefix` has no meaning beside `skip`");
@@ -161,14 +235,120 @@ fn metric(cx: &mut Ctxt, field: &MetricField<'_>, name: &Text, path: &TokenStrea
         let bounds = buckets_of(cx, field, buckets);
         quote!(.buckets(#bounds))
     });
+    let settings = check_settings(cx, field, path);
     let name = &name.value;
     let ty = field.ty;
-    quote_spanned!(ty.span()=> registry.metric(#name, #help)#unit #buckets.register::<#ty>()?)
+    quote_spanned!(ty.span()=> registry.metric(#name, #help)#unit #buckets #settings.register::<#ty>()?)
+}
+
+/// The settings that are given, by name and place.
+fn settings(attr: &MetricAttr) -> impl Iterator<Item = (&'static str, Span)> {
+    let labels =
+        attr.labels.as_deref().map(|names| names.first().map_or_else(Span::call_site, |name| name.span));
+    [
+        ("labels", labels),
+        ("native", attr.native.as_ref().map(|native| native.span)),
+        ("max_series", attr.max_series.as_ref().map(Spanned::span)),
+        ("idle_expiry", attr.idle_expiry.as_ref().map(Time::span)),
+        ("exemplars", attr.exemplars.as_ref().map(|flag| flag.span)),
+        ("thread_owned", attr.thread_owned.as_ref().map(|flag| flag.span)),
+    ]
+    .into_iter()
+    .filter_map(|(name, span)| Some((name, span?)))
+}
+
+/// The calls that hand the settings to the definition. What makes no sense for the type of the field, as far as its name
+/// tells, is a mistake.
+fn check_settings(cx: &mut Ctxt, field: &MetricField<'_>, path: &TokenStream) -> TokenStream {
+    let (attr, types) = (&field.attr, Types::of(field.ty));
+    for (name, span) in settings(attr) {
+        let only = match name {
+            "native" if types.metric_is(&["Counter", "Gauge", "StateSet", "Summary"]) => {
+                "histograms have buckets"
+            }
+            "exemplars" if types.metric_is(&["Gauge", "StateSet", "Summary"]) => {
+                "counters and histograms have exemplars [OM1-EX-01]"
+            }
+            "labels" | "max_series" | "idle_expiry" if types.alone => {
+                "families have series; make it a `Family<[&'static str; 1], ..>`"
+            }
+            _ => continue,
+        };
+        cx.error_at(span, format!("`{name}` has no meaning here: only {only}"));
+    }
+    if let Some(labels) = &attr.labels {
+        for label in labels {
+            if let Err(message) = valid::label_name(&label.value) {
+                cx.error(label, message);
+            }
+        }
+        super::refuse_duplicates(cx, "label", labels);
+        match types.labels {
+            Some(length) if length != labels.len() => {
+                let span = labels.first().map_or_else(|| field.ty.span(), |label| label.span);
+                cx.error_at(span, format!("{} names for {length} labels", labels.len()));
+            }
+            _ => {}
+        }
+    } else if types.labels.is_some() {
+        cx.error(
+            field.ty,
+            "an array does not know the names of its labels; write `#[metric(labels = [\"method\", ..])]`",
+        );
+    }
+    let labels = attr.labels.as_ref().map(|labels| quote!(.labels([#(#labels),*])));
+    let native = attr.native.as_ref().map(|native| native.call(path));
+    let max_series = attr.max_series.as_ref().map(|max| quote!(.max_series(#max)));
+    let idle_expiry = attr.idle_expiry.as_ref().map(|time| quote!(.idle_expiry(#time)));
+    let exemplars = attr.exemplars.as_ref().map(|Flag { on, .. }| quote!(.exemplars(#on)));
+    let thread_owned = attr.thread_owned.as_ref().map(|Flag { on, .. }| quote!(.thread_owned(#on)));
+    quote!(#labels #native #max_series #idle_expiry #exemplars #thread_owned)
+}
+
+/// What a field's type says by its names; types may be called otherwise, then it says nothing.
+struct Types {
+    /// It is a metric, not a family of them.
+    alone: bool,
+    /// The metric, also that of a family.
+    metric: Option<String>,
+    /// How many labels there are, if they are an array.
+    labels: Option<usize>,
+}
+
+impl Types {
+    fn of(ty: &Type) -> Self {
+        let Type::Path(path) = ty else { return Self { alone: false, metric: None, labels: None } };
+        let Some(last) = path.path.segments.last() else {
+            return Self { alone: false, metric: None, labels: None };
+        };
+        let name = last.ident.to_string();
+        let arguments: Vec<_> = match &last.arguments {
+            PathArguments::AngleBracketed(list) => list
+                .args
+                .iter()
+                .filter_map(|arg| if let GenericArgument::Type(ty) = arg { Some(ty) } else { None })
+                .collect(),
+            _ => Vec::new(),
+        };
+        if name != "Family" && name != "DynamicFamily" {
+            let alone = ["Counter", "Gauge", "Histogram", "Summary", "StateSet"].contains(&&*name);
+            return Self { alone, metric: Some(name), labels: None };
+        }
+        let labels = match family_labels(ty) {
+            Some(Type::Array(array)) => literal_number(&array.len).map(|length| length as usize),
+            _ => None,
+        };
+        Self { alone: false, metric: arguments.last().and_then(|ty| last_segment(ty)), labels }
+    }
+
+    fn metric_is(&self, names: &[&str]) -> bool {
+        self.metric.as_deref().is_some_and(|metric| names.contains(&metric))
+    }
 }
 
 /// The bounds, checked where they are numbers; whole numbers may be written without a point.
 fn buckets_of(cx: &mut Ctxt, field: &MetricField<'_>, buckets: &Buckets) -> TokenStream {
-    if last_segment(field.ty).is_some_and(|segment| segment == "Counter" || segment == "Gauge") {
+    if Types::of(field.ty).metric_is(&["Counter", "Gauge", "StateSet", "Summary"]) {
         cx.error_at(buckets.span, "only histograms have buckets");
     }
     let Some(bounds) = buckets.literals() else { return quote!(#buckets) };

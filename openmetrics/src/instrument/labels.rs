@@ -88,6 +88,28 @@ pub trait LabelEnum: Copy + Send + Sync + 'static {
     }
 }
 
+/// Whether a label is among these; for what the derives check at compile time.
+#[doc(hidden)]
+pub const fn has_label(names: &[&str], label: &str) -> bool {
+    let mut at = 0;
+    while at < names.len() {
+        if same(names[at].as_bytes(), label.as_bytes()) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// `==`, which a constant cannot use yet.
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
 /// Implements [`LabelValue`](crate::instrument::LabelValue) for types that are
 /// [`LabelEnum`](crate::instrument::LabelEnum)s, without allocation or hashing.
 #[macro_export]

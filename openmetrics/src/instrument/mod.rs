@@ -53,6 +53,8 @@ pub use gauge::{Gauge, GaugeCell, InFlight};
 pub use gauge_histogram::{GaugeHistogram, GaugeHistogramCell};
 pub use histogram::{Histogram, HistogramCell, exponential_buckets, linear_buckets};
 pub use info::Info;
+#[doc(hidden)]
+pub use labels::has_label;
 pub use labels::{LabelEnum, LabelSet, LabelValue, LabelWriter};
 pub use lifetime::{OVERFLOW, SeriesGuard};
 pub use number::{CounterNumber, GaugeNumber};

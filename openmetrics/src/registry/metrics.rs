@@ -66,13 +66,21 @@ use crate::error::Error;
 ///
 /// * `name = "requests"` instead of the field's name, `help = ".."` instead of its doc comment;
 /// * `unit = "seconds"`: the UNIT, and the end of the name unless it is that already;
-/// * `buckets = [0.1, 1, 10]`, or an expression that gives them: the upper bounds of a histogram.
+/// * `buckets = [0.1, 1, 10]`, or an expression that gives them: the upper bounds of a histogram;
+/// * `native(factor = 1.1, max_buckets = 160, zero_threshold = 1e-9, max_zero_threshold = 1e-3, min_reset = "1h")`, any of them:
+///   how its native buckets are made, see [`Native`](crate::instrument::Native); `native = false` for none;
+/// * `labels = ["method", "path"]`: the names of a family's labels, where those are an array, `Family<[&'static str; 2], _>`;
+/// * `max_series = 1000`, `idle_expiry = "15m"`: how many series a family may have, and how long idle ones stay;
+/// * `exemplars`: events refer to the current span;
+/// * `thread_owned = false`, or `true`: see [`Options::thread_owned`](crate::instrument::Options::thread_owned).
+///
+/// Times are text such as `"250ms"`, `"15m"` or `"1d"`, or an expression that is a [`Duration`](std::time::Duration).
 ///
 /// On a field that is itself such a struct, `#[metrics(flatten)]`, with `prefix = "db"` if its names should have one; on
 /// a field that is no metric but has a default, `#[metrics(skip)]`.
 ///
 /// What can be known at compile time is checked there, and every mistake says what to write instead: names, units,
-/// reserved labels and suffixes, bounds that do not rise, names given twice.
+/// reserved labels and suffixes, bounds that do not rise, settings that make no sense for a type, names and labels given twice.
 pub trait Metrics: Sized {
     /// Registers every metric of the group.
     ///
