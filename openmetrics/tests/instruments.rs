@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openmetrics::format::{Format, encode};
 use openmetrics::instrument::{
-    Counter, Family, Gauge, Histogram, LabelEnum, LabelSet, LabelValue, LabelWriter, StateSet,
+    Counter, Family, Gauge, Histogram, LabelEnum, LabelSet, LabelValue, LabelWriter, StateSet, Summary,
 };
 use openmetrics::model::{
     Collected, Collector, Descriptor, Emitter, Labels, MetricPoint, MetricSet, MetricType, MetricValue, Unit,
@@ -444,4 +444,29 @@ fn nothing_is_lost_while_series_come_and_go() {
         labels.get("k").as_deref() == Some("found")
     });
     assert_eq!((seen, requests.len()), (2, 1));
+}
+
+#[test]
+fn quantiles_of_a_window() {
+    let registry = Registry::new();
+    let minutes = Duration::from_secs(600);
+    let latency: Summary =
+        registry.metric("latency", "Time.").quantiles([0.99, 0.5, 0.5], minutes).register().unwrap();
+    let empty = text(&registry);
+    assert!(empty.contains("latency{quantile=\"0.5\"} NaN\nlatency{quantile=\"0.99\"} NaN\n"), "{empty}");
+    for n in 1..=100 {
+        latency.observe(f64::from(n));
+    }
+    let (set, _) = MetricSet::collect_from(&registry);
+    let MetricValue::Summary(summary) = &set.families[0].metrics[0].points[0].value else {
+        panic!("no summary")
+    };
+    for (found, (quantile, exact)) in summary.quantiles.iter().zip([(0.5, 50.0), (0.99, 99.0)]) {
+        assert_eq!(found.quantile, quantile);
+        assert!((found.value.as_f64() - exact).abs() <= 0.02 * exact, "{found:?}");
+    }
+    assert_eq!((latency.count(), latency.sum()), (100, 5050.0));
+    latency.reset();
+    assert!(text(&registry).contains("latency{quantile=\"0.5\"} NaN"));
+    assert!(registry.metric("other", "").quantiles([1.5], minutes).register::<Summary>().is_err());
 }

@@ -43,6 +43,7 @@ mod summary;
 mod table;
 mod timer;
 mod unknown;
+mod window;
 
 pub(crate) use callback::Callback;
 pub use counter::{Counter, CounterCell};

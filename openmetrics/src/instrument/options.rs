@@ -17,6 +17,7 @@ pub struct Options {
     pub(crate) without_native: bool,
     pub(crate) thread_owned: Option<bool>,
     pub(crate) exemplars: bool,
+    pub(crate) quantiles: Option<(Vec<f64>, Duration)>,
     pub(crate) max_series: Option<usize>,
     pub(crate) idle_expiry: Option<Duration>,
     /// What `thread_owned` comes to: set by whoever knows what it is for.
@@ -67,6 +68,17 @@ impl Options {
     #[must_use]
     pub fn exemplars(mut self, take: bool) -> Self {
         self.exemplars = take;
+        self
+    }
+
+    /// Which quantiles a summary shows, from 0 to 1, and of how long: the values of the last ten minutes, for example. Each is within
+    /// 1 per cent of the value.
+    ///
+    /// Quantiles of several processes cannot be put together, and observing takes a lock and a clock; a
+    /// [`Histogram`](super::Histogram) has neither fault.
+    #[must_use]
+    pub fn quantiles(mut self, quantiles: impl Into<Vec<f64>>, window: Duration) -> Self {
+        self.quantiles = Some((quantiles.into(), window));
         self
     }
 

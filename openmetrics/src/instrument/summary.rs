@@ -1,14 +1,18 @@
 //! Summaries: how many events, and how much in all.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::distribution::{Distribution, Reading, Shape};
+use super::options::refused;
 use super::slot::Slot;
+use super::window::Window;
 use super::{Cell, Metric, Options, handle};
 use crate::error::Error;
-use crate::model::{FamilyEmitter, Labels, MetricType, Number, Point, SummaryValue, Timestamp, Value};
+use crate::model::{
+    FamilyEmitter, Labels, MetricType, Number, Point, Quantile, SummaryValue, Timestamp, Value,
+};
 
 /// How many events there were, and their sum: enough for averages, at two samples a metric
 /// ([summary](https://prometheus.io/docs/specs/om/open_metrics_spec/#summary)). Quantiles of several processes cannot be
@@ -44,13 +48,19 @@ impl fmt::Debug for Summary {
 }
 
 /// What a [`Summary`] counts in.
-pub struct SummaryCell(Distribution);
+pub struct SummaryCell {
+    values: Distribution,
+    window: Option<(Arc<[f64]>, Mutex<Window>)>,
+}
 
 impl SummaryCell {
     /// Counts one event of this size.
     #[inline]
     pub fn observe(&self, value: f64) {
-        self.0.observe(value);
+        self.values.observe(value);
+        if let Some((_, window)) = &self.window {
+            window.lock().unwrap_or_else(PoisonError::into_inner).add(value, Instant::now());
+        }
     }
 
     /// Counts one event of this many seconds.
@@ -61,22 +71,30 @@ impl SummaryCell {
 
     /// How many events there were.
     pub fn count(&self) -> u64 {
-        self.0.count_and_sum().0
+        self.values.count_and_sum().0
     }
 
     /// Their sum.
     pub fn sum(&self) -> f64 {
-        self.0.count_and_sum().1
+        self.values.count_and_sum().1
     }
 }
 
 /// What a summary said at one moment.
 #[derive(Default)]
-pub struct SummaryReading(Reading);
+pub struct SummaryReading {
+    values: Reading,
+    found: Vec<f64>,
+    quantiles: Vec<Quantile>,
+}
 
 /// What all summaries of a family have in common.
 #[derive(Clone)]
-pub struct SummaryShape(Arc<Shape>);
+pub struct SummaryShape {
+    values: Arc<Shape>,
+    /// Which quantiles, and of how long.
+    quantiles: Option<(Arc<[f64]>, Duration)>,
+}
 
 impl Cell for SummaryCell {
     type Shape = SummaryShape;
@@ -84,29 +102,54 @@ impl Cell for SummaryCell {
 
     fn shape(options: &Options) -> Result<Self::Shape, Error> {
         options.no_buckets()?;
+        let quantiles = options.quantiles.as_ref().map(|(quantiles, window)| {
+            let mut quantiles = quantiles.clone();
+            if let Some(wrong) = quantiles.iter().find(|quantile| !(0.0..=1.0).contains(*quantile)) {
+                return Err(refused("OM1-SUM-02", format!("quantile {wrong} is not between 0 and 1")));
+            }
+            quantiles.sort_by(f64::total_cmp);
+            quantiles.dedup();
+            Ok((quantiles.into(), *window))
+        });
         // One bucket for everything counts the events.
-        Ok(SummaryShape(Arc::new(Shape::new(options, Some(&[]), None)?)))
+        let values = Arc::new(Shape::new(options, Some(&[]), None)?);
+        Ok(SummaryShape { values, quantiles: quantiles.transpose()? })
     }
 
     fn new(shape: &Self::Shape) -> Self {
-        Self(Distribution::new(&shape.0))
+        let window = shape.quantiles.as_ref().map(|(quantiles, length)| {
+            (Arc::clone(quantiles), Mutex::new(Window::new(*length, Instant::now())))
+        });
+        Self { values: Distribution::new(&shape.values), window }
     }
 
     fn clear(&self) {
-        self.0.reset(None);
+        self.values.reset(None);
+        if let Some((_, window)) = &self.window {
+            window.lock().unwrap_or_else(PoisonError::into_inner).clear(Instant::now());
+        }
     }
 
     fn read(&self, into: &mut SummaryReading) {
-        self.0.read(&mut into.0);
+        self.values.read(&mut into.values);
+        into.quantiles.clear();
+        if let Some((quantiles, window)) = &self.window {
+            let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+            window.quantiles(quantiles, Instant::now(), &mut into.found);
+            let found = quantiles.iter().zip(&into.found);
+            into.quantiles
+                .extend(found.map(|(&quantile, &value)| Quantile { quantile, value: value.into() }));
+        }
     }
 
     fn emit(
-        SummaryReading(reading): &SummaryReading,
+        SummaryReading { values: reading, quantiles, .. }: &SummaryReading,
         start: Option<Timestamp>,
         labels: &Labels<'_>,
         out: &mut FamilyEmitter<'_>,
     ) {
-        let value = SummaryValue::new(Some(reading.count.into()), Some(Number::Float(reading.sum)), &[]);
+        let value =
+            SummaryValue::new(Some(reading.count.into()), Some(Number::Float(reading.sum)), quantiles);
         out.point(*labels, Point::from(Value::Summary(&value)).started(start));
     }
 }

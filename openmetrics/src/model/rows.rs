@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::{Labels, Number, Point, Timestamp};
 
-/// Numbers of one family with labels that are rendered, see [`render`](super::render) and
-/// [`render_protobuf`](super::render_protobuf). A sink that takes them whole saves a call and a point for each; to
+/// Numbers of one family with labels that are rendered, see `render` and `render_protobuf` in this
+/// module's folder. A sink that takes them whole saves a call and a point for each; to
 /// all others they come as points.
 #[derive(Debug, Default)]
 pub struct Rows {

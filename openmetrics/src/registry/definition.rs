@@ -81,6 +81,22 @@ impl<'r> Definition<'r> {
         self
     }
 
+    /// Which quantiles a summary shows, and of how long, see [`Options::quantiles`].
+    ///
+    /// ```
+    /// # use openmetrics::{instrument::Summary, registry::Registry};
+    /// # let registry = Registry::new();
+    /// let minutes = std::time::Duration::from_secs(10 * 60);
+    /// let latency: Summary =
+    ///     registry.metric("latency_seconds", "Time to answer.").quantiles([0.5, 0.99], minutes).register()?;
+    /// latency.observe(0.25);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    pub fn quantiles(mut self, quantiles: impl Into<Vec<f64>>, window: Duration) -> Self {
+        self.options = self.options.quantiles(quantiles, window);
+        self
+    }
+
     /// How many metrics a family may have, see [`Options::max_series`].
     pub fn max_series(mut self, max: impl Into<Option<usize>>) -> Self {
         self.options = self.options.max_series(max);
