@@ -116,7 +116,10 @@ fn check_count(native: &NativeBucketsRef<'_>, count: Number, sum: Option<Number>
             Number::Unsigned(zero),
             Number::Unsigned(count),
         ) => {
-            let sum = |counts: &[u64]| counts.iter().map(|&n| u128::from(n)).sum::<u128>();
+            let sum = |counts: &[u64]| {
+                let short = counts.iter().try_fold(0_u64, |sum, &n| sum.checked_add(n));
+                short.map_or_else(|| counts.iter().map(|&n| u128::from(n)).sum(), u128::from)
+            };
             let held = u128::from(zero) + sum(positive) + sum(negative);
             let count = u128::from(count);
             if held == count || held < count && has_nan { Ok(()) } else { Err(("NH-20", words(&held))) }

@@ -550,7 +550,7 @@ impl SideBuffer {
         let mut count = self.integers.last().copied().unwrap_or_default();
         loop {
             let offset = message.offset();
-            count = self.delta(count, message.varint()?, offset);
+            count = self.delta(count, message.mixed_varint()?, offset);
             if !message.next_is(key as u8) {
                 return Ok(());
             }
@@ -562,7 +562,7 @@ impl SideBuffer {
         let mut count = self.integers.last().copied().unwrap_or_default();
         while !message.is_empty() {
             let offset = message.offset();
-            count = self.delta(count, message.varint()?, offset);
+            count = self.delta(count, message.mixed_varint()?, offset);
         }
         Ok(())
     }
