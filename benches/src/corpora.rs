@@ -104,7 +104,7 @@ pub fn native() -> MetricSet {
                 };
                 let sum = Some((random.fraction() * 1e6).into());
                 let value = Histogram { count: count.into(), sum, classic: None, native: Some(native) };
-                let mut point = MetricPoint::new(MetricValue::Histogram(value));
+                let mut point = MetricPoint::new(MetricValue::Histogram(Box::new(value)));
                 point.start = Some(Timestamp::from_seconds(1_700_000_000));
                 metric(set(&[("route", &format!("/api/v1/{}/{n}", WORDS[n % 8]))]), point)
             });
@@ -132,7 +132,7 @@ fn histogram_family(random: &mut Random, at: usize, series: usize, with_exemplar
             .collect();
         let sum = Some((random.fraction() * 1e6).into());
         let value = Histogram { count: (count + 3).into(), sum, classic: Some(classic), native: None };
-        let mut point = MetricPoint::new(MetricValue::Histogram(value));
+        let mut point = MetricPoint::new(MetricValue::Histogram(Box::new(value)));
         point.exemplars = exemplars;
         metric(
             set(&[("method", ["GET", "PUT"][n % 2]), ("route", &format!("/api/v1/{}/{n}", WORDS[n % 8]))]),

@@ -199,7 +199,7 @@ impl Families {
             MetricData::Histogram(histogram) if histogram.temporality() == Temporality::Cumulative => {
                 let Some(descriptor) = descriptor(metric, MetricType::Histogram) else { return };
                 for point in histogram.data_points() {
-                    let mut value = MetricPoint::new(MetricValue::Histogram(classic(point)));
+                    let mut value = MetricPoint::new(MetricValue::Histogram(Box::new(classic(point))));
                     value.start = Some(timestamp(histogram.start_time()));
                     value.exemplars = point.exemplars().filter_map(exemplar).collect();
                     self.point(&descriptor, scope, point.attributes(), value);
@@ -210,7 +210,7 @@ impl Families {
             {
                 let Some(descriptor) = descriptor(metric, MetricType::Histogram) else { return };
                 for point in histogram.data_points() {
-                    let mut value = MetricPoint::new(MetricValue::Histogram(native(point)));
+                    let mut value = MetricPoint::new(MetricValue::Histogram(Box::new(native(point))));
                     value.start = Some(timestamp(histogram.start_time()));
                     value.exemplars = point.exemplars().filter_map(exemplar).collect();
                     self.point(&descriptor, scope, point.attributes(), value);

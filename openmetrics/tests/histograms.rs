@@ -12,7 +12,7 @@ fn read(registry: &Registry) -> model::Histogram {
     let (set, report) = MetricSet::collect_from(registry);
     assert!(report.is_clean(), "{report:?}");
     match &set.families[0].metrics[0].points[0].value {
-        MetricValue::Histogram(histogram) => histogram.clone(),
+        MetricValue::Histogram(histogram) => (**histogram).clone(),
         other => panic!("{other:?}"),
     }
 }

@@ -137,7 +137,7 @@ fn point(g: &mut Gen, metric_type: MetricType, states: &[Text]) -> MetricPoint {
                 .map(|l| Label::new(LabelName::utf8(format!("i{}", l.name)).unwrap(), l.value));
             MetricValue::Info(LabelSet::new(facts).unwrap())
         }
-        MetricType::Histogram | MetricType::GaugeHistogram => MetricValue::Histogram(histogram(g)),
+        MetricType::Histogram | MetricType::GaugeHistogram => MetricValue::Histogram(Box::new(histogram(g))),
         MetricType::Summary => MetricValue::Summary(Summary {
             count: Some(u64::from(u32::arbitrary(g)).into()),
             sum: Some(count(g)),

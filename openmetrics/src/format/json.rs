@@ -415,7 +415,7 @@ impl TryFrom<Point> for model::MetricPoint {
                 MetricValue::StateSet(states.into_iter().map(|(name, on)| (Text::from(name), on)).collect())
             }
             Value::Info(Labels(facts)) => MetricValue::Info(facts),
-            Value::Histogram(h) => MetricValue::Histogram(model::Histogram {
+            Value::Histogram(h) => MetricValue::Histogram(Box::new(model::Histogram {
                 count: h.count.0,
                 sum: h.sum.map(|sum| sum.0),
                 classic: h.classic.map(|buckets| {
@@ -423,7 +423,7 @@ impl TryFrom<Point> for model::MetricPoint {
                     buckets.into_iter().map(bucket).collect()
                 }),
                 native: h.native.map(TryInto::try_into).transpose()?,
-            }),
+            })),
             Value::Summary(s) => {
                 let quantile = |(Double(quantile), Numeral(value))| Quantile { quantile, value };
                 MetricValue::Summary(model::Summary {

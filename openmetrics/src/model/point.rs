@@ -235,8 +235,8 @@ pub enum MetricValue {
     StateSet(Vec<(Text, bool)>),
     /// Of an info.
     Info(LabelSet),
-    /// Of a histogram or gauge histogram.
-    Histogram(Histogram),
+    /// Of a histogram or gauge histogram. It is large and most values are numbers, so it has a place of its own.
+    Histogram(Box<Histogram>),
     /// Of a summary.
     Summary(Summary),
 }
@@ -310,12 +310,12 @@ impl Point<'_> {
                 MetricValue::StateSet(states.iter().map(|s| (Text::from(s.name), s.enabled)).collect())
             }
             Value::Info(labels) => MetricValue::Info(labels.to_set().ok()?),
-            Value::Histogram(h) => MetricValue::Histogram(Histogram {
+            Value::Histogram(h) => MetricValue::Histogram(Box::new(Histogram {
                 count: h.count,
                 sum: h.sum,
                 classic: h.classic.map(<[_]>::to_vec),
                 native: h.native.map(|native| native.to_owned()),
-            }),
+            })),
             Value::Summary(s) => {
                 MetricValue::Summary(Summary { count: s.count, sum: s.sum, quantiles: s.quantiles.to_vec() })
             }

@@ -166,7 +166,7 @@ fn empty_point(metric_type: MetricType, timestamp: Option<Timestamp>) -> MetricP
         MetricType::Gauge | MetricType::Counter | MetricType::Unknown => MetricValue::Number(Number::ZERO),
         MetricType::StateSet => MetricValue::StateSet(Vec::new()),
         MetricType::Info => MetricValue::Info(LabelSet::EMPTY),
-        MetricType::Histogram | MetricType::GaugeHistogram => MetricValue::Histogram(Histogram::default()),
+        MetricType::Histogram | MetricType::GaugeHistogram => MetricValue::Histogram(Box::default()),
         MetricType::Summary => MetricValue::Summary(Summary::default()),
     };
     let mut point = MetricPoint::new(value);
@@ -228,7 +228,7 @@ fn value_of(composite: &Composite) -> MetricValue {
             custom_bounds: Vec::new(),
         })
     });
-    MetricValue::Histogram(Histogram { count, sum, classic, native })
+    MetricValue::Histogram(Box::new(Histogram { count, sum, classic, native }))
 }
 
 fn side_of(side: &RawSide) -> Side {
