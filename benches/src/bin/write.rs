@@ -3,6 +3,7 @@
 
 use std::hint::black_box;
 
+use openmetrics::format::gzip::Compressor;
 use openmetrics::format::{Format, encode};
 use openmetrics::instrument::{Counter, Family};
 use openmetrics::registry::Registry;
@@ -50,6 +51,7 @@ fn table(series: u64, fractions: bool) {
         scrape();
         row(&mut table, name, series, scrape);
     }
+    gzip(&mut table, &ours, series);
     #[cfg(feature = "peers")]
     if peers::ROWS.iter().any(|name| is_wanted(name)) {
         peers::rows(&mut table, series, fractions);
@@ -65,6 +67,34 @@ fn table(series: u64, fractions: bool) {
         text.len()
     });
     println!("{table}");
+}
+
+/// The page and its compression, beside the page alone and what an ordinary compressor takes.
+fn gzip(table: &mut Table, ours: &Registry, series: u64) {
+    let (mut page, mut zipped) = (Vec::new(), Vec::new());
+    let mut compressor = Compressor::new();
+    encode(ours, Format::OPENMETRICS_1_0, &mut page);
+    let plain = page.clone();
+    let level_6 = |out: &mut Vec<u8>| {
+        let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::new(6));
+        std::io::Write::write_all(&mut encoder, &plain).is_ok() && encoder.finish().is_ok()
+    };
+    compressor.compress(&page, &mut zipped);
+    let ours_len = zipped.len();
+    zipped.clear();
+    level_6(&mut zipped);
+    let ratio = ours_len as f64 / zipped.len() as f64;
+    row(table, &format!("ours, OpenMetrics 1.0 text and gzip, {ratio:.2} x level 6's size"), series, || {
+        page.clear();
+        zipped.clear();
+        encode(ours, Format::OPENMETRICS_1_0, &mut page);
+        compressor.compress(&page, &mut zipped);
+        zipped.len()
+    });
+    row(table, "gzip alone: flate2 with zlib-rs, level 6", series, || {
+        zipped.clear();
+        level_6(&mut zipped)
+    });
 }
 
 fn registry(series: u64, fractions: bool) -> Registry {
