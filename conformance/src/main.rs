@@ -1,31 +1,5 @@
-//! `omtool`: the judge of every endpoint. Checks expositions of OpenMetrics and Prometheus formats against the rules of
-//! their specifications, and explains its verdicts.
-//!
-//! `rule` and `rules` hold what is known of each rule; the library's readers find most of what is broken, `looks` what
-//! could be better, `sequence` what shows over time. `commands` has one file for each subcommand, `render` the outputs.
+//! The program `omtool`; all of it is in the library of this package, where fuzzing gets at it.
 
-mod cli;
-mod client;
-mod commands;
-mod config;
-#[cfg(test)]
-mod examples;
-mod exchange;
-mod finding;
-mod fix;
-mod flat;
-mod judge;
-mod looks;
-mod probe;
-mod render;
-mod rule;
-mod rules;
-mod sequence;
-mod subject;
-mod tls;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run()
+fn main() -> std::process::ExitCode {
+    openmetrics_conformance::run()
 }

@@ -81,6 +81,11 @@ pub(crate) fn set(set: &MetricSet, spec: Spec) -> Findings {
     for mut finding in seen.all {
         if finding.level() < Level::Must {
             (finding.place, finding.second) = (None, None);
+            if let Some(metric) =
+                finding.metric.as_deref().filter(|metric| !finding.message.contains(*metric))
+            {
+                finding.message = format!("`{metric}`: {}", finding.message);
+            }
             findings.all.push(finding);
         }
     }

@@ -91,7 +91,11 @@ pub(crate) fn run(
         bytes: Vec::new(),
         verdict: Verdict::new(spec, true, found, Vec::new(), cap),
     }];
+    let has_openmetrics = bodies.iter().any(|body| body.kind == Kind::OpenMetrics1);
     for body in bodies {
+        if body.kind == Kind::OpenMetrics0 && has_openmetrics {
+            continue; // the same page under its older name
+        }
         let name = format!("{} ({})", plan.address, body.kind.title());
         let subject = Subject { name, bytes: body.bytes, spec: body.kind.spec() };
         judged.push(judge::one(subject, config, cap));
