@@ -16,7 +16,8 @@ pub(crate) struct Cli {
 }
 
 const AFTER: &str = "\
-Exit status: 0 no finding at or above --fail-on, 1 findings, 2 usage or input/output, 3 an input that cannot be read at all.
+Exit status: 0 no finding at or above --fail-on, 1 findings, 2 usage or input/output, 3 an input that cannot be read at all. The few broken rules that every
+reader lets pass count as \"should\".
 
 Examples:
   omtool check metrics.txt                        what is wrong with a file

@@ -51,6 +51,12 @@ impl Finding {
     pub(crate) fn level(&self) -> Level {
         self.rule.level
     }
+
+    /// Whether every established reader lets it pass, though the specification forbids it: metrics of Prometheus text in
+    /// several groups, a raw quote in a help text. Such a finding does not fail a run.
+    pub(crate) fn is_tolerated(&self, spec: Spec) -> bool {
+        !self.fatal && spec != Spec::OpenMetrics2
+    }
 }
 
 /// The judgement on one exposition.
@@ -64,6 +70,8 @@ pub(crate) struct Verdict {
     pub(crate) findings: Vec<Finding>,
     /// Findings beyond the cap of their rule, which are only counted.
     pub(crate) capped: Vec<(&'static Rule, u64)>,
+    /// The worst of all findings, for the exit status; what is tolerated is no worse than a "should".
+    worst: Option<Level>,
 }
 
 impl Verdict {
@@ -78,6 +86,10 @@ impl Verdict {
         more: Vec<(&'static Rule, u64)>,
         cap: usize,
     ) -> Self {
+        let level = |finding: &Finding| {
+            if finding.is_tolerated(spec) { finding.level().min(Level::Should) } else { finding.level() }
+        };
+        let worst = findings.iter().map(level).max();
         findings.sort_by_key(|f| f.place.map_or(usize::MAX, |p| p.offset));
         let mut counts: std::collections::HashMap<&'static str, usize> = std::collections::HashMap::new();
         let mut capped = more;
@@ -92,11 +104,11 @@ impl Verdict {
             }
             *count <= cap
         });
-        Self { spec, readable, findings, capped }
+        Self { spec, readable, findings, capped, worst }
     }
 
-    /// Whether something at or above `level` was found.
+    /// Whether something at or above `level` was found that is not tolerated.
     pub(crate) fn fails(&self, level: Level) -> bool {
-        self.findings.iter().any(|finding| finding.level() >= level)
+        self.worst.is_some_and(|worst| worst >= level)
     }
 }

@@ -24,17 +24,17 @@ Options:
 ";
 
 /// A program of ours.
-struct Source {
-    name: &'static str,
+pub(crate) struct Source {
+    pub(crate) name: &'static str,
     kind: Kind,
-    package: &'static str,
+    pub(crate) package: &'static str,
     /// Which of the package's programs it is, as `cargo build` takes it.
     selection: [&'static str; 2],
-    /// Where the built program is, from `target/release`.
+    /// Where the built program is, from the folder of the build.
     path: &'static str,
 }
 
-const SOURCES: &[Source] = &[
+pub(crate) const SOURCES: &[Source] = &[
     Source {
         name: "node-exporter",
         kind: Kind::Node,
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     for source in SOURCES.iter().filter(|s| s.name.contains(&wanted_subject)) {
         if present.iter().any(|package| package.name == source.package) {
             println!("\n==> building {}", source.name);
-            subjects.push((source.name, source.build()?));
+            subjects.push((source.name, source.build(Build::Release)?));
         }
     }
     let scale = Scale { soak, brief: false };
@@ -142,11 +142,30 @@ fn print_table(rows: &[Row]) {
     }
 }
 
+/// How a program is built: to be measured, or as its tests have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    Release,
+    Dev,
+}
+
 impl Source {
-    fn build(&self) -> Result<Subject, String> {
-        let mut command = cargo(["build", "--quiet", "--release", "--package", self.package]);
+    /// Whether its page is one to be judged: that of the one which makes series and drops them is not.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.kind != Kind::Churn
+    }
+
+    pub(crate) fn build(&self, build: Build) -> Result<Subject, String> {
+        let mut command = cargo(["build", "--quiet", "--package", self.package]);
         command.args(self.selection);
+        let folder = match build {
+            Build::Release => {
+                command.arg("--release");
+                "target/release"
+            }
+            Build::Dev => "target/debug",
+        };
         steps::run(&mut command)?;
-        Ok(Subject::new(self.kind, root().join("target/release").join(self.path)))
+        Ok(Subject::new(self.kind, root().join(folder).join(self.path)))
     }
 }

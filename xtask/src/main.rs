@@ -3,6 +3,7 @@
 mod abuse_task;
 mod arguments;
 mod fuzz;
+mod judge;
 mod lint;
 mod loom;
 mod sanitize;
@@ -45,6 +46,12 @@ const TASKS: &[Task] = &[
         summary: "Only the set-up: on Debian, install the packages that the peer tests use",
         help: setup::HELP,
         run: |arguments| Arguments::new(arguments).finish().and_then(|()| setup::run()),
+    },
+    Task {
+        name: "judge",
+        summary: "omtool on all that the project serves; part of test",
+        help: judge::HELP,
+        run: |arguments| Arguments::new(arguments).finish().and_then(|()| judge::run()),
     },
     Task {
         name: "loom",

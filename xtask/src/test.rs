@@ -4,12 +4,14 @@ use std::env;
 
 use xtask::peers;
 
+use crate::judge;
 use crate::setup;
 use crate::steps::Steps;
 use crate::workspace::{cargo, packages};
 
 pub(crate) const HELP: &str = "\
-Sets up what the tests need, then runs all of them: units, properties, documentation, peers.
+Sets up what the tests need, then runs all of them: units, properties, documentation, peers. At last
+`omtool` judges what our programs serve.
 
 Usage: cargo xtask test
 
@@ -50,6 +52,7 @@ pub(crate) fn run() -> Result<(), String> {
     if benches {
         steps.tests("the benches", cargo_test(&["-p", "openmetrics-benches", "--lib", "--bins"]));
     }
+    judge::add_to(&mut steps)?;
     steps.finish()?;
     for peer in missing {
         println!("left out: what needs {} ({})", peer.program, peer.purpose);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Judged;
 use crate::finding::Finding;
+use crate::subject::Spec;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -42,6 +43,9 @@ struct Entry<'a> {
     offset: Option<usize>,
     length: Option<usize>,
     message: &'a str,
+    /// Every established reader lets it pass, so it does not fail a run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tolerated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     metric: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +63,7 @@ struct Second<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn new(file: Option<&'a str>, finding: &'a Finding) -> Self {
+    fn new(file: Option<&'a str>, spec: Spec, finding: &'a Finding) -> Self {
         let place = finding.place;
         // Formats without lines have none to tell.
         let lines = place.filter(|place| place.line > 0);
@@ -73,6 +77,7 @@ impl<'a> Entry<'a> {
             offset: place.map(|place| place.offset),
             length: place.map(|place| place.length),
             message: &finding.message,
+            tolerated: finding.is_tolerated(spec),
             metric: finding.metric.as_deref(),
             second: finding.second.as_ref().map(|(place, message)| Second {
                 line: place.line,
@@ -100,7 +105,9 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
             file: &judged.file,
             spec: judged.verdict.spec.as_str(),
             readable: judged.verdict.readable,
-            findings: worst_first(judged).map(|finding| Entry::new(None, finding)).collect(),
+            findings: worst_first(judged)
+                .map(|finding| Entry::new(None, judged.verdict.spec, finding))
+                .collect(),
             more: judged.verdict.capped.iter().map(|&(rule, count)| More { rule: rule.id, count }).collect(),
         })
         .collect();
@@ -111,7 +118,7 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
 pub(super) fn write_lines(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
     for judged in all {
         for finding in worst_first(judged) {
-            serde_json::to_writer(&mut *to, &Entry::new(Some(&judged.file), finding))?;
+            serde_json::to_writer(&mut *to, &Entry::new(Some(&judged.file), judged.verdict.spec, finding))?;
             writeln!(to)?;
         }
     }

@@ -51,6 +51,11 @@ impl Subject {
         Self { kind, path }
     }
 
+    /// Starts it for whoever has other plans with it than a case of abuse.
+    pub fn start_alone(&self) -> Program {
+        Program::start(&self.path, self.kind.arguments())
+    }
+
     pub(super) fn start(&self) -> Running {
         self.start_with(&[])
     }
