@@ -334,6 +334,64 @@ fn secrets_are_in_no_error() {
     }
 }
 
+#[test]
+fn mistakes_of_meaning_have_their_place_as_well() {
+    let folder = Folder::new();
+    let server = identity(&["localhost"]);
+    folder.write("a.crt", &server.certificate);
+    folder.write("a.key", &server.key);
+    folder.write("b.key", &identity(&["localhost"]).key);
+    let tls = "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n";
+    for (text, place, part) in [
+        ("basic_auth_users:\n  bob: hunter2\n".into(), "2:8", "bob: a bcrypt hash was expected"),
+        (
+            "http_server_config:\n  headers:\n    Server: x\n".into(),
+            "3:13",
+            "header \"Server\" cannot be set",
+        ),
+        (
+            "http_server_config:\n  headers:\n    X-Frame-Options: ALLOW\n".into(),
+            "3:22",
+            "deny or sameorigin",
+        ),
+        ("\ntls_server_config:\n  cert_file: a.crt\n".into(), "3:3", "neither key nor key_file"),
+        ("tls_server_config:\n  key_file: a.key\n".into(), "2:3", "neither cert nor cert_file"),
+        ("tls_server_config:\n  cert_file: missing\n  key_file: a.key\n".into(), "2:14", "No such file"),
+        ("tls_server_config:\n  cert_file: a.crt\n  key_file: missing\n".into(), "3:13", "No such file"),
+        (
+            "tls_server_config:\n  cert_file: a.key\n  key_file: a.key\n".into(),
+            "2:14",
+            "no certificate in it",
+        ),
+        ("tls_server_config:\n  cert_file: a.crt\n  key_file: a.crt\n".into(), "3:13", "no private key"),
+        ("tls_server_config:\n  cert_file: a.crt\n  key_file: b.key\n".into(), "3:13", "certificate and key"),
+        ("tls_server_config:\n  cert: nonsense\n  key: nonsense\n".into(), "2:9", "no certificate in it"),
+        (format!("{tls}  max_version: TLS11\n"), "4:16", "below TLS12"),
+        (format!("{tls}  min_version: TLS13\n  max_version: TLS12\n"), "4:16", "above max_version"),
+        (
+            format!("{tls}  cipher_suites:\n  - TLS_AES_128_GCM_SHA256\n  - TLS_X\n"),
+            "6:5",
+            "no cipher suite \"TLS_X\"",
+        ),
+        (format!("{tls}  curve_preferences: [X25519, P1]\n"), "4:31", "no curve \"P1\""),
+        (format!("{tls}  client_auth_type: Sometimes\n"), "4:21", "is none of"),
+        (format!("{tls}  client_auth_type: RequireAndVerifyClientCert\n"), "4:21", "needs client_ca"),
+        (format!("{tls}  client_ca_file: a.crt\n"), "4:19", "no client_auth_type that would use it"),
+        (
+            format!("{tls}  client_ca_file: a.key\n  client_auth_type: RequireAndVerifyClientCert\n"),
+            "4:19",
+            "client CA has no certificate",
+        ),
+        ("rate_limit:\n  interval: soon\n".into(), "2:13", "no duration"),
+        ("rate_limit:\n  bursts: 1\n".into(), "2:3", "bursts"),
+    ] {
+        let file = folder.write("web.yml", &text);
+        let error = check_web_config(&file).unwrap_err();
+        let expected = format!("{}:{place}: ", file.display());
+        assert!(error.starts_with(&expected) && error.contains(part), "{text}\n{error}");
+    }
+}
+
 /// Fields that came after the oldest promtool that is still around, that of Debian 12.
 const NEWER_FIELDS: &[&str] = &["cert", "key", "client_ca", "client_allowed_sans", "rate_limit"];
 

@@ -13,6 +13,7 @@ use ring::hmac;
 use tokio::sync::Semaphore;
 
 use super::config::Users;
+use super::place::Mistake;
 use super::secret::Secret;
 
 /// How many right passwords are remembered, so that they are hashed once.
@@ -46,19 +47,20 @@ struct Allowance {
 
 impl Auth {
     /// `None` if there are no users; an error if a hash is none.
-    pub(crate) fn new(users: &Users) -> Result<Option<Self>, String> {
+    pub(crate) fn new(users: &Users) -> Result<Option<Self>, Mistake> {
         for (user, hash) in &users.0 {
-            check_hash(hash.reveal()).map_err(|error| format!("basic_auth_users: {user}: {error}"))?;
+            check_hash(hash.reveal())
+                .map_err(|error| hash.mistake(format!("basic_auth_users: {user}: {error}")))?;
         }
         if users.0.is_empty() {
             return Ok(None);
         }
         let random = ring::rand::SystemRandom::new();
         let digest = hmac::Key::generate(hmac::HMAC_SHA256, &random)
-            .map_err(|_| "the system has no random numbers to give")?;
+            .map_err(|_| Mistake::from("the system has no random numbers to give"))?;
         Ok(Some(Self {
-            costs: users.0.values().cloned().collect(),
-            users: users.0.clone(),
+            costs: users.0.values().map(|hash| Secret::clone(hash)).collect(),
+            users: users.0.iter().map(|(user, hash)| (user.clone(), Secret::clone(hash))).collect(),
             digest,
             right: Mutex::default(),
             hashing: Arc::new(Semaphore::new(1)),
@@ -220,7 +222,7 @@ mod tests {
     /// Of "right", at the lowest cost there is.
     fn auth() -> Auth {
         let hash = bcrypt::hash("right", 4).unwrap();
-        Auth::new(&Users([("alice".to_owned(), Secret::new(hash))].into())).unwrap().unwrap()
+        Auth::new(&Users([("alice".to_owned(), Secret::new(hash).into())].into())).unwrap().unwrap()
     }
 
     fn with(credentials: &str) -> HeaderMap {
@@ -285,7 +287,8 @@ mod tests {
         ] {
             assert_eq!(check_hash(hash).is_ok(), right, "{hash}");
         }
-        let error = Auth::new(&Users([("bob".to_owned(), Secret::new("hunter2"))].into())).err().unwrap();
+        let users = Users([("bob".to_owned(), Secret::new("hunter2").into())].into());
+        let error = Auth::new(&users).err().unwrap().to_string();
         assert!(error.contains("bob") && !error.contains("hunter2"), "{error}");
     }
 

@@ -15,6 +15,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
+use super::place::{Mistake, Placed};
 use super::secret::Secret;
 
 /// The whole file.
@@ -22,8 +23,7 @@ use super::secret::Secret;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) tls_server_config: Tls,
+    pub(crate) tls_server_config: Placed<Tls>,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) http_server_config: Http,
     pub(crate) basic_auth_users: Users,
@@ -34,45 +34,39 @@ pub(crate) struct Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tls {
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) cert: String,
-    pub(crate) key: Secret,
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) client_ca: String,
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) cert_file: String,
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) key_file: String,
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) client_auth_type: String,
-    #[serde(deserialize_with = "null_is_default")]
-    pub(crate) client_ca_file: String,
+    pub(crate) cert: Placed<String>,
+    pub(crate) key: Placed<Secret>,
+    pub(crate) client_ca: Placed<String>,
+    pub(crate) cert_file: Placed<String>,
+    pub(crate) key_file: Placed<String>,
+    pub(crate) client_auth_type: Placed<String>,
+    pub(crate) client_ca_file: Placed<String>,
     #[serde(deserialize_with = "null_is_default")]
     pub(crate) client_allowed_sans: Vec<String>,
     #[serde(deserialize_with = "null_is_default")]
-    pub(crate) cipher_suites: Vec<String>,
+    pub(crate) cipher_suites: Vec<Placed<String>>,
     #[serde(deserialize_with = "null_is_default")]
-    pub(crate) curve_preferences: Vec<String>,
-    pub(crate) min_version: Version,
-    pub(crate) max_version: Version,
+    pub(crate) curve_preferences: Vec<Placed<String>>,
+    pub(crate) min_version: Placed<Oldest>,
+    pub(crate) max_version: Placed<Newest>,
     pub(crate) prefer_server_cipher_suites: bool,
 }
 
 impl Default for Tls {
     fn default() -> Self {
         Self {
-            cert: String::new(),
-            key: Secret::default(),
-            client_ca: String::new(),
-            cert_file: String::new(),
-            key_file: String::new(),
-            client_auth_type: String::new(),
-            client_ca_file: String::new(),
+            cert: Placed::default(),
+            key: Placed::default(),
+            client_ca: Placed::default(),
+            cert_file: Placed::default(),
+            key_file: Placed::default(),
+            client_auth_type: Placed::default(),
+            client_ca_file: Placed::default(),
             client_allowed_sans: Vec::new(),
             cipher_suites: Vec::new(),
             curve_preferences: Vec::new(),
-            min_version: Version::Tls12,
-            max_version: Version::Tls13,
+            min_version: Placed::default(),
+            max_version: Placed::default(),
             prefer_server_cipher_suites: true,
         }
     }
@@ -81,17 +75,9 @@ impl Default for Tls {
 impl Tls {
     /// Whether TLS is asked for at all.
     pub(crate) fn is_enabled(&self) -> bool {
-        [
-            &self.cert,
-            &self.cert_file,
-            &self.key_file,
-            &self.client_ca,
-            &self.client_ca_file,
-            &self.client_auth_type,
-        ]
-        .iter()
-        .any(|field| !field.is_empty())
-            || !self.key.reveal().is_empty()
+        let Self { cert, cert_file, key_file, client_ca, client_ca_file, client_auth_type, .. } = self;
+        let fields = [cert, cert_file, key_file, client_ca, client_ca_file, client_auth_type];
+        fields.iter().any(|field| !field.is_empty()) || !self.key.reveal().is_empty()
     }
 }
 
@@ -108,12 +94,34 @@ pub(crate) enum Version {
     Tls13,
 }
 
+/// The oldest version that is spoken, TLS 1.2 unless it is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Oldest(pub(crate) Version);
+
+impl Default for Oldest {
+    fn default() -> Self {
+        Self(Version::Tls12)
+    }
+}
+
+/// The newest version that is spoken, TLS 1.3 unless it is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Newest(pub(crate) Version);
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self(Version::Tls13)
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
     pub(crate) http2: bool,
     #[serde(deserialize_with = "null_is_default")]
-    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, Placed<String>>,
 }
 
 impl Default for Http {
@@ -124,7 +132,7 @@ impl Default for Http {
 
 /// Users and the hashes of their passwords.
 #[derive(Debug, Default)]
-pub(crate) struct Users(pub(crate) BTreeMap<String, Secret>);
+pub(crate) struct Users(pub(crate) BTreeMap<String, Placed<Secret>>);
 
 impl<'de> Deserialize<'de> for Users {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -145,7 +153,7 @@ impl<'de> Deserialize<'de> for Users {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Users, A::Error> {
                 let mut users = BTreeMap::new();
-                while let Some((user, hash)) = map.next_entry::<String, Secret>()? {
+                while let Some((user, hash)) = map.next_entry::<String, Placed<Secret>>()? {
                     users.insert(user, hash);
                 }
                 Ok(Users(users))
@@ -218,35 +226,35 @@ const HEADERS: [(&str, &[&str]); 5] = [
 
 impl Config {
     /// Reads the text of a file; errors say the line and the column.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Mistake> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
         serde_saphyr::from_str::<Option<Self>>(text).map(Option::unwrap_or_default).map_err(|error| {
-            let place =
-                error.location().map_or(String::new(), |at| format!("{}:{}: ", at.line(), at.column()));
             let message = error.without_snippet().to_string();
-            format!("{place}{}", without_values(&message))
+            Mistake::at(error.location(), without_values(&message))
         })
     }
 
     /// The headers to set, checked.
-    pub(crate) fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    pub(crate) fn headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, Mistake> {
         let mut headers = Vec::new();
         for (name, value) in &self.http_server_config.headers {
             let Some((_, allowed)) = HEADERS.iter().find(|(known, _)| known == name) else {
                 let names: Vec<_> = HEADERS.iter().map(|(name, _)| *name).collect();
-                return Err(format!("header {name:?} cannot be set; these can: {}", names.join(", ")));
+                let message = format!("header {name:?} cannot be set; these can: {}", names.join(", "));
+                return Err(value.mistake(message));
             };
             if !allowed.is_empty() && !allowed.contains(&value.as_str()) {
-                return Err(format!("header {name} is {value:?}; it can be {}", allowed.join(" or ")));
+                let message = format!("header {name} is {value:?}; it can be {}", allowed.join(" or "));
+                return Err(value.mistake(message));
             }
             // An empty value means that the header is not set.
             if value.is_empty() {
                 continue;
             }
-            let bad = |_| format!("header {name} has a value with control characters");
-            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|e| e.to_string())?;
+            let bad = |_| value.mistake(format!("header {name} has a value with control characters"));
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|e| value.mistake(e.to_string()))?;
             headers.push((header, HeaderValue::from_str(value).map_err(bad)?));
         }
         Ok(headers)
@@ -299,7 +307,7 @@ mod tests {
         let tls = &config.tls_server_config;
         assert_eq!((tls.cert_file.as_str(), tls.key.reveal()), ("a.crt", "SECRET\n"));
         assert_eq!(tls.client_allowed_sans, ["a.example", "10.0.0.1"]);
-        assert_eq!((tls.min_version, tls.prefer_server_cipher_suites), (Version::Tls13, false));
+        assert_eq!((tls.min_version.0, tls.prefer_server_cipher_suites), (Version::Tls13, false));
         assert_eq!(config.headers().unwrap().len(), 1);
         assert_eq!(config.basic_auth_users.0.keys().collect::<Vec<_>>(), ["123", "alice"]);
         assert_eq!(config.rate_limit, RateLimit { interval: Duration::from_secs(90), burst: 20 });
@@ -321,7 +329,7 @@ mod tests {
             ("basic_auth_users:\n  a: b\n  a: c\n", "3:", "a"),
             ("tls_server_config:\n\tcert: x\n", "2:", ""),
         ] {
-            let error = Config::parse(text).unwrap_err();
+            let error = Config::parse(text).unwrap_err().to_string();
             assert!(error.starts_with(place) && error.contains(part), "{text:?}: {error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
@@ -332,8 +340,9 @@ mod tests {
         let headers = |text: &str| {
             Config::parse(&format!("http_server_config:\n  headers:\n    {text}\n")).unwrap().headers()
         };
-        assert!(headers("X-Frame-Options: ALLOW").unwrap_err().contains("deny or sameorigin"));
-        assert!(headers("Server: x").unwrap_err().contains("cannot be set"));
+        let mistake = headers("X-Frame-Options: ALLOW").unwrap_err().to_string();
+        assert!(mistake.starts_with("3:22: ") && mistake.contains("deny or sameorigin"), "{mistake}");
+        assert!(headers("Server: x").unwrap_err().to_string().contains("cannot be set"));
         assert!(headers("Strict-Transport-Security: ''").unwrap().is_empty());
     }
 

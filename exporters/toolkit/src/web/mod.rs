@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 pub(crate) mod config;
 mod der;
+mod place;
 mod secret;
 pub(crate) mod tls;
 
@@ -18,6 +19,7 @@ use rustls::ServerConfig;
 
 use auth::Auth;
 use config::{Config, RateLimit};
+use place::Mistake;
 pub use secret::Secret;
 
 /// A configuration that was read and found good.
@@ -48,22 +50,23 @@ pub fn check_web_config(path: &Path) -> Result<(), String> {
 /// assert!(error.starts_with("1:1: ") && error.contains("rate_limit"));
 /// ```
 pub fn check_web_config_text(text: &str) -> Result<(), String> {
-    let config = Config::parse(text)?;
-    config.headers()?;
-    Auth::new(&config.basic_auth_users).map(|_| ())
+    let check = || {
+        let config = Config::parse(text)?;
+        config.headers()?;
+        Auth::new(&config.basic_auth_users).map(|_| ())
+    };
+    check().map_err(|mistake: Mistake| mistake.to_string())
 }
 
 impl Loaded {
     fn read(path: &Path, hasher: &RandomState) -> Result<Self, String> {
-        // Errors of the text itself begin with line and column.
-        let of_text = |error: String| format!("{}:{error}", path.display());
-        let of_file = |error: String| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| of_file(error.to_string()))?;
-        let config = Config::parse(&text).map_err(of_text)?;
-        let headers = config.headers().map_err(of_file)?;
-        let auth = Auth::new(&config.basic_auth_users).map_err(of_file)?;
+        let wrong = |mistake: Mistake| mistake.in_file(path);
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let config = Config::parse(&text).map_err(wrong)?;
+        let headers = config.headers().map_err(wrong)?;
+        let auth = Auth::new(&config.basic_auth_users).map_err(wrong)?;
         let made =
-            tls::make(&config.tls_server_config, config.http_server_config.http2, path).map_err(of_file)?;
+            tls::make(&config.tls_server_config, config.http_server_config.http2, path).map_err(wrong)?;
         let (tls, mut files, warnings) =
             made.map_or_else(Default::default, |made| (Some(made.config), made.files, made.warnings));
         files.insert(0, path.to_owned());

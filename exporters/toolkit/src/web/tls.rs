@@ -14,8 +14,9 @@ use rustls::{
     SupportedProtocolVersion, version,
 };
 
-use super::config::{Tls, Version, resolve};
+use super::config::{Newest, Oldest, Tls, Version, resolve};
 use super::der::Certificate;
+use super::place::{Mistake, Placed};
 
 /// A server's side of TLS, and the files it was made from.
 pub(crate) struct Made {
@@ -60,113 +61,132 @@ const CURVES: [(&str, Option<rustls::NamedGroup>); 4] = [
 ];
 
 /// Makes the server's side of TLS; `None` if it is not asked for. Paths are relative to `config`'s folder.
-pub(crate) fn make(tls: &Tls, http2: bool, config: &Path) -> Result<Option<Made>, String> {
+pub(crate) fn make(tls: &Placed<Tls>, http2: bool, config: &Path) -> Result<Option<Made>, Mistake> {
     if !tls.is_enabled() {
         return Ok(None);
     }
     let (mut files, mut warnings) = (Vec::new(), Vec::new());
-    let mut load = |what: &str, inline: &str, file: &str| -> Result<Vec<u8>, String> {
+    let mut load = |inline: &[u8], file: &Placed<String>| -> Result<Vec<u8>, Mistake> {
         if file.is_empty() {
-            return Ok(inline.as_bytes().to_vec());
+            return Ok(inline.to_vec());
         }
         let path = resolve(config, file);
-        let bytes = std::fs::read(&path).map_err(|error| format!("{what} {}: {error}", path.display()))?;
+        let bytes =
+            std::fs::read(&path).map_err(|error| file.mistake(format!("{}: {error}", path.display())))?;
         files.push(path);
         Ok(bytes)
     };
+    let (cert_at, key_at) = (given(&tls.cert, &tls.cert_file), given(&tls.key, &tls.key_file));
     if tls.cert.is_empty() && tls.cert_file.is_empty() {
-        return Err("tls_server_config has neither cert nor cert_file".into());
+        return Err(tls.mistake("tls_server_config has neither cert nor cert_file"));
     }
     if tls.key.reveal().is_empty() && tls.key_file.is_empty() {
-        return Err("tls_server_config has neither key nor key_file".into());
+        return Err(tls.mistake("tls_server_config has neither key nor key_file"));
     }
-    let chain = certificates("certificate", &load("cert_file", &tls.cert, &tls.cert_file)?)?;
-    let key = load("key_file", tls.key.reveal(), &tls.key_file)?;
+    let chain = certificates(&load(tls.cert.as_bytes(), &tls.cert_file)?)
+        .map_err(|why| cert_at.mistake(format!("the certificate {why}")))?;
+    let key = load(tls.key.reveal().as_bytes(), &tls.key_file)?;
     // The error of the reader is left out: nothing of a key is for showing.
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| "the key is no private key in PEM")?;
-    let client_ca = load("client_ca_file", &tls.client_ca, &tls.client_ca_file)?;
+    let key = PrivateKeyDer::from_pem_slice(&key)
+        .map_err(|_| key_at.mistake("the key is no private key in PEM"))?;
+    let client_ca = load(tls.client_ca.as_bytes(), &tls.client_ca_file)?;
 
     let provider = Arc::new(provider(tls, http2, &mut warnings)?);
     let versions = versions(tls, &mut warnings)?;
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&versions)
-        .map_err(|error| format!("these ciphers, curves and versions do not go together: {error}"))?;
+    let builder =
+        ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&versions).map_err(
+            |error| tls.mistake(format!("these ciphers, curves and versions do not go together: {error}")),
+        )?;
     let builder = match client_verifier(tls, &client_ca, provider)? {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut made =
-        builder.with_single_cert(chain, key).map_err(|error| format!("certificate and key: {error}"))?;
+    let mut made = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| key_at.mistake(format!("certificate and key: {error}")))?;
     made.ignore_client_order = tls.prefer_server_cipher_suites;
     made.alpn_protocols = if http2 { vec![b"h2".to_vec()] } else { Vec::new() };
     made.alpn_protocols.push(b"http/1.1".to_vec());
     Ok(Some(Made { config: Arc::new(made), files, warnings }))
 }
 
-fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let all = all.map_err(|error| format!("the {what} is not PEM: {error}"))?;
-    if all.is_empty() { Err(format!("the {what} has no certificate in it")) } else { Ok(all) }
+/// Where something is given, inline or as a file.
+fn given<T>(inline: &Placed<T>, file: &Placed<String>) -> Placed<()> {
+    if file.is_empty() { inline.place() } else { file.place() }
 }
 
-fn provider(tls: &Tls, http2: bool, warnings: &mut Vec<String>) -> Result<CryptoProvider, String> {
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let all = all.map_err(|error| format!("is not PEM: {error}"))?;
+    if all.is_empty() { Err("has no certificate in it".into()) } else { Ok(all) }
+}
+
+fn provider(tls: &Placed<Tls>, http2: bool, warnings: &mut Vec<String>) -> Result<CryptoProvider, Mistake> {
     let mut provider = ring::default_provider();
     if !tls.cipher_suites.is_empty() {
         let mut wanted = Vec::new();
         for name in &tls.cipher_suites {
-            let known = CIPHERS.iter().find(|(known, _)| known == name);
-            match known.ok_or(format!("there is no cipher suite {name:?}"))?.1 {
+            let known = CIPHERS.iter().find(|(known, _)| *known == name.as_str());
+            match known.ok_or_else(|| name.mistake(format!("there is no cipher suite {name:?}")))?.1 {
                 Some(suite) => wanted.push(suite),
                 None if name.starts_with("TLS_ECDHE") => {
-                    warnings.push(format!("cipher suite {name} is not offered"));
+                    warnings.push(format!("cipher suite {} is not offered", **name));
                 }
                 None => {}
             }
         }
-        let old = tls.min_version < Version::Tls13;
+        let old = tls.min_version.0 < Version::Tls13;
+        let at = tls.cipher_suites.first().map(Placed::place).unwrap_or_default();
         if http2 && old && !tls.cipher_suites.iter().any(|name| OF_HTTP2.contains(&name.as_str())) {
-            return Err(format!(
+            return Err(at.mistake(format!(
                 "HTTP/2 needs one of the cipher suites {}; or set http2: false",
                 OF_HTTP2.join(", ")
-            ));
+            )));
         }
         let place = |suite: rustls::CipherSuite| wanted.iter().position(|wanted| *wanted == suite);
         provider.cipher_suites.retain(|suite| suite.tls13().is_some() || place(suite.suite()).is_some());
         provider.cipher_suites.sort_by_key(|suite| (suite.tls13().is_none(), place(suite.suite())));
-        if old && tls.max_version < Version::Tls13 && wanted.is_empty() {
-            return Err("none of the cipher suites is one that can be offered".into());
+        if old && tls.max_version.0 < Version::Tls13 && wanted.is_empty() {
+            return Err(at.mistake("none of the cipher suites is one that can be offered"));
         }
     }
     if !tls.curve_preferences.is_empty() {
         let mut groups = Vec::new();
         for name in &tls.curve_preferences {
-            let known = CURVES.iter().find(|(known, _)| known == name);
-            let group = known.ok_or(format!("there is no curve {name:?}"))?.1;
+            let known = CURVES.iter().find(|(known, _)| *known == name.as_str());
+            let group = known.ok_or_else(|| name.mistake(format!("there is no curve {name:?}")))?.1;
             match provider.kx_groups.iter().find(|offered| Some(offered.name()) == group) {
                 Some(group) => groups.push(*group),
-                None => warnings.push(format!("curve {name} is not offered")),
+                None => warnings.push(format!("curve {} is not offered", **name)),
             }
         }
         if groups.is_empty() {
-            return Err("none of the curves is one that can be offered: CurveP256, CurveP384, X25519".into());
+            let at = tls.curve_preferences.first().map(Placed::place).unwrap_or_default();
+            return Err(
+                at.mistake("none of the curves is one that can be offered: CurveP256, CurveP384, X25519")
+            );
         }
         provider.kx_groups = groups;
     }
     Ok(provider)
 }
 
-fn versions(tls: &Tls, warnings: &mut Vec<String>) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
-    if tls.max_version < Version::Tls12 {
-        return Err("max_version is below TLS12, and nothing older is spoken here".into());
+fn versions(
+    tls: &Tls,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<&'static SupportedProtocolVersion>, Mistake> {
+    let (Oldest(oldest), Newest(newest)) = (*tls.min_version, *tls.max_version);
+    if newest < Version::Tls12 {
+        return Err(tls.max_version.mistake("max_version is below TLS12, and nothing older is spoken here"));
     }
-    if tls.min_version > tls.max_version {
-        return Err("min_version is above max_version".into());
+    if oldest > newest {
+        return Err(tls.min_version.mistake("min_version is above max_version"));
     }
-    if tls.min_version < Version::Tls12 {
+    if oldest < Version::Tls12 {
         warnings.push("min_version is below TLS12, which is the oldest spoken here".into());
     }
     let spoken = [(Version::Tls12, &version::TLS12), (Version::Tls13, &version::TLS13)];
-    let wanted = |version: Version| (tls.min_version..=tls.max_version).contains(&version);
+    let wanted = |version: Version| (oldest..=newest).contains(&version);
     Ok(spoken.into_iter().filter(|(version, _)| wanted(*version)).map(|(_, version)| version).collect())
 }
 
@@ -181,13 +201,14 @@ fn client_verifier(
     tls: &Tls,
     ca: &[u8],
     provider: Arc<CryptoProvider>,
-) -> Result<Option<Arc<dyn ClientCertVerifier>>, String> {
-    let policy = match tls.client_auth_type.as_str() {
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, Mistake> {
+    let (asked, ca_at) = (&tls.client_auth_type, given(&tls.client_ca, &tls.client_ca_file));
+    let policy = match asked.as_str() {
         "" | "NoClientCert" => {
             return if ca.is_empty() {
                 Ok(None)
             } else {
-                Err("there is a client CA, and no client_auth_type that would use it".into())
+                Err(ca_at.mistake("there is a client CA, and no client_auth_type that would use it"))
             };
         }
         "RequestClientCert" => Policy { required: false, verified: false },
@@ -195,28 +216,26 @@ fn client_verifier(
         "VerifyClientCertIfGiven" => Policy { required: false, verified: true },
         "RequireAndVerifyClientCert" => Policy { required: true, verified: true },
         other => {
-            return Err(format!(
+            return Err(asked.mistake(format!(
                 "client_auth_type {other:?} is none of NoClientCert, RequestClientCert, RequireAnyClientCert, \
                  VerifyClientCertIfGiven and RequireAndVerifyClientCert"
-            ));
+            )));
         }
     };
     let (mut trusted, mut chains) = (Vec::new(), None);
     if policy.verified {
         if ca.is_empty() {
-            return Err(format!(
-                "client_auth_type {} needs client_ca or client_ca_file",
-                tls.client_auth_type
-            ));
+            let message = format!("client_auth_type {} needs client_ca or client_ca_file", **asked);
+            return Err(asked.mistake(message));
         }
-        trusted = certificates("client CA", ca)?;
+        trusted = certificates(ca).map_err(|why| ca_at.mistake(format!("the client CA {why}")))?;
         let mut roots = RootCertStore::empty();
         let (_, bad) = roots.add_parsable_certificates(trusted.iter().cloned());
         if bad == trusted.len() {
-            return Err("the client CA has no certificate that can be read".into());
+            return Err(ca_at.mistake("the client CA has no certificate that can be read"));
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        chains = Some(verifier.map_err(|error| format!("client CA: {error}"))?);
+        chains = Some(verifier.map_err(|error| ca_at.mistake(format!("client CA: {error}")))?);
     }
     Ok(Some(Arc::new(Clients { policy, trusted, chains, names: tls.client_allowed_sans.clone(), provider })))
 }
