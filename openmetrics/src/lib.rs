@@ -64,6 +64,7 @@ pub mod registry;
 pub mod runtime;
 #[cfg(feature = "tracing")]
 pub mod spans;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tower")]

@@ -11,9 +11,9 @@ use serde_json::Value;
 const ROOM_ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("model", &["error"]),
-    ("instrument", &["error", "model"]),
+    ("instrument", &["error", "model", "sync"]),
     // It makes instruments, so that `registry.counter(..)` is one line; they do not know it.
-    ("registry", &["error", "model", "instrument"]),
+    ("registry", &["error", "model", "instrument", "sync"]),
     ("format", &["error", "model"]),
 ];
 

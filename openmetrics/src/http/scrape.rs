@@ -1,7 +1,7 @@
 //! A scrape without input or output: what a request asks for, and the page that answers it.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use crate::format::gzip::{self, Compressor};
 use crate::format::negotiate::{Coding, negotiate, negotiate_coding};
 use crate::format::{self, Format};
 use crate::model::{Collector, Report};
+use crate::sync::Mutex;
 
 /// What a page is made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

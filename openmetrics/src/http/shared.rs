@@ -19,8 +19,9 @@ use std::sync::Arc;
 #[cfg(all(loom, test))]
 use loom::sync::{Mutex, MutexGuard};
 use std::sync::PoisonError;
+
 #[cfg(not(all(loom, test)))]
-use std::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What is shared.
 pub(super) trait Sharing {

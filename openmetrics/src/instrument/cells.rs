@@ -15,8 +15,10 @@
 //!   seen by him, since handles are counted with `Release` and `Acquire`; and whoever gets the cell later has it from him.
 
 use std::cell::Cell;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Sixteen cells: two cache lines, which some processors fetch as one.
 #[repr(align(128))]

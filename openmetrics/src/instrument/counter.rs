@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cells::OwnedCell;
@@ -12,6 +11,7 @@ use super::slot::Slot;
 use super::{Cell, Options, handle};
 use crate::error::Error;
 use crate::model::{FamilyEmitter, Labels, MetricType, Number, Point, Timestamp};
+use crate::sync::OnceLock;
 
 /// A value that only rises: requests served, bytes sent
 /// ([counter](https://prometheus.io/docs/specs/om/open_metrics_spec/#counter)).

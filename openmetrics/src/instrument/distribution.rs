@@ -1,7 +1,7 @@
 //! How values are distributed: what is behind histograms and summaries.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::bounds::Bounds;
@@ -11,6 +11,7 @@ use super::part::{BUCKETS_MAX, Layout, Part, PartCopy};
 use super::table::Segments;
 use crate::error::Error;
 use crate::model::{ClassicBucket, Counts, Schema, SideRef, Span, Timestamp, finest_index, merged_bucket};
+use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What all distributions of a family have in common.
 pub(crate) struct Shape {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::lifetime::OVERFLOW;
 use super::options::refused;
@@ -10,6 +10,7 @@ use super::slot::Slot;
 use super::{Cell, Instrument, Metric, Options};
 use crate::error::Error;
 use crate::model::{self, FamilyEmitter, Label, LabelName, LabelSet, Labels, MetricType, reserved_label};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A metric for each label set, whose names are not known when the program is compiled: labels of a configuration, or of a
 /// facade.

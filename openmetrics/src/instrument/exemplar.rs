@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::model::{ExemplarRef, Labels, Number, Timestamp, is_classic_label_name, render};
+use crate::sync::{Mutex, OnceLock};
 
 /// The most code points that names and values of an exemplar's labels may have together
 /// ([OM1-EX-03](https://prometheus.io/docs/specs/om/open_metrics_spec/#exemplars)).

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::labels::{LabelSet, LabelWriter, values};
 use super::lifetime::{Lifetime, Lives, OVERFLOW, SeriesGuard};
@@ -15,6 +15,7 @@ use super::table::{Segments, Table};
 use super::{Cell, Instrument, Metric, Options};
 use crate::error::{Error, Kind};
 use crate::model::{self, FamilyEmitter, Labels, MetricType, Rows, Timestamp};
+use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// A metric for each label set: `requests.with(Request { method, path }).inc()`.
 ///

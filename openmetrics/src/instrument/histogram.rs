@@ -1,7 +1,7 @@
 //! Histograms: how events are distributed.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::distribution::{Distribution, Reading, Shape};
@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::model::{
     FamilyEmitter, HistogramValue, Labels, MetricType, NativeBucketsRef, Number, Point, Timestamp, Value,
 };
+use crate::sync::OnceLock;
 
 /// How events are distributed: latencies, sizes
 /// ([histogram](https://prometheus.io/docs/specs/om/open_metrics_spec/#histogram)).

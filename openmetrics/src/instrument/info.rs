@@ -1,8 +1,9 @@
 //! Facts about the program.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::model::LabelSet;
+use crate::sync::Mutex;
 
 /// Facts about the program as labels: version, commit, configuration
 /// ([info](https://prometheus.io/docs/specs/om/open_metrics_spec/#info)).

@@ -1,9 +1,9 @@
 //! A part of a histogram: what one thread counts at a time.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::model::merged_bucket;
+use crate::sync::OnceLock;
 
 /// Sum and buckets that one thread writes at a time, and others read whole.
 ///

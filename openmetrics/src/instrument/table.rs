@@ -1,7 +1,8 @@
 //! A hash table that readers read without a lock, and segments whose elements never move.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::sync::OnceLock;
 
 /// Hash bits and places, in open addressing.
 ///

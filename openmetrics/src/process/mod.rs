@@ -9,10 +9,10 @@ mod stat;
 pub use build::Build;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::{fs, io};
 
 use crate::model::{Collected, Collector, Descriptor, Emitter, MetricType, Unit};
+use crate::sync::OnceLock;
 use stat::{NetDev, Stat, boot_time};
 
 /// Processor time, memory, open files, threads, network bytes and start time of one process.

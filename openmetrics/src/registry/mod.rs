@@ -18,7 +18,7 @@ pub use metrics::Metrics;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::ThreadId;
 
 use crate::error::{Error, Kind};
@@ -27,6 +27,7 @@ use crate::model::{
     Claims, Collected, Collector, Descriptor, Emitter, LabelSet, Labels, MetricName, MetricType, Text,
     reserved_label,
 };
+use crate::sync::{Mutex, MutexGuard};
 
 /// A set of metrics that are shown together.
 ///
