@@ -69,7 +69,7 @@ fn change(series: &Family<[&'static str; 1], Counter>, ended: &AtomicBool) {
         number += 1;
         let name = (number % SERIES).to_string();
         series.with([name.as_str()]).inc();
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             series.remove([name.as_str()]);
         }
     }
@@ -124,7 +124,7 @@ fn request(number: usize) -> String {
         "*/*",
     ];
     let accept = ACCEPT.get(number % ACCEPT.len()).unwrap_or(&"*/*");
-    let coding = if number % 3 == 0 { "gzip" } else { "identity" };
+    let coding = if number.is_multiple_of(3) { "gzip" } else { "identity" };
     format!("GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nAccept-Encoding: {coding}\r\n\r\n")
 }
 
@@ -150,7 +150,7 @@ fn vanish(address: SocketAddr) -> io::Result<()> {
     for number in 0..REQUESTS {
         let mut stream = TcpStream::connect(address)?;
         let request = request(number);
-        let part = if number % 2 == 0 { request.len() } else { request.len() / 2 };
+        let part = if number.is_multiple_of(2) { request.len() } else { request.len() / 2 };
         stream.write_all(request.as_bytes().get(..part).unwrap_or_default())?;
     }
     Ok(())
@@ -167,7 +167,7 @@ fn handler(registry: &Registry) -> Result<usize> {
                 tokio::spawn(async move {
                     let mut headers = http::HeaderMap::new();
                     let openmetrics = "application/openmetrics-text";
-                    let accept = if number % 2 == 0 { openmetrics } else { "*/*" };
+                    let accept = if number.is_multiple_of(2) { openmetrics } else { "*/*" };
                     headers.insert("accept", http::HeaderValue::from_static(accept));
                     handler.respond(&http::Method::GET, &headers).await.status()
                 })
