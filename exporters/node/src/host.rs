@@ -1,17 +1,20 @@
 //! The host as collectors see it: four roots, and reads that carry their path, are bounded and never wait on a pipe.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::Resource;
+
+use crate::netlink::{self, LinkHead, Route};
 
 /// More than any file of procfs and sysfs holds on the largest machines, and what one file may cost us at most.
 const SIZE_LIMIT: usize = 64 << 20;
@@ -38,7 +41,33 @@ pub struct Roots {
 pub struct Host {
     roots: Arc<Roots>,
     scratch: Vec<u8>,
+    /// Folders of sysfs that are kept open.
+    folders: RefCell<HashMap<PathBuf, (Place, OwnedFd)>>,
+    shared: Arc<Shared>,
     problems: Problems,
+}
+
+/// What several collectors ask for in one scrape and the kernel has to tell only once.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// The number of the scrape; 0 where nothing is shared.
+    scrape: AtomicU64,
+    /// All network interfaces, as netlink tells them.
+    links: Mutex<Links>,
+}
+
+/// The answer to a dump of interfaces, and the scrape that it is of.
+#[derive(Debug, Default)]
+struct Links {
+    scrape: u64,
+    messages: Vec<(LinkHead, Vec<u8>)>,
+}
+
+impl Shared {
+    /// Begins a scrape: what was shared is asked for anew.
+    pub fn begin(&self) {
+        self.scrape.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What was noted in one reading.
@@ -58,7 +87,44 @@ const PROBLEMS_KEPT: usize = 8;
 impl Host {
     /// A view of the host under these roots.
     pub fn new(roots: Arc<Roots>) -> Self {
-        Self { roots, scratch: Vec::new(), problems: Problems::default() }
+        Self {
+            roots,
+            scratch: Vec::new(),
+            folders: RefCell::default(),
+            shared: Arc::default(),
+            problems: Problems::default(),
+        }
+    }
+
+    /// The same view, which shares what it asks of the kernel with others.
+    #[must_use]
+    pub fn sharing(mut self, shared: Arc<Shared>) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// All network interfaces, from netlink, or from a collector that asked for them in this scrape.
+    pub fn links(&self, route: &mut Route, mut each: impl FnMut(LinkHead, &[u8])) -> Result<(), Error> {
+        let scrape = self.shared.scrape.load(Ordering::Relaxed);
+        if scrape == 0 {
+            return netlink::links(route, each);
+        }
+        // Nobody holds the lock while asking the kernel, which could take long.
+        if let Ok(links) = self.shared.links.lock()
+            && links.scrape == scrape
+        {
+            links.messages.iter().for_each(|(head, attributes)| each(*head, attributes));
+            return Ok(());
+        }
+        let mut messages = Vec::new();
+        netlink::links(route, |head, attributes| {
+            each(head, attributes);
+            messages.push((head, attributes.to_owned()));
+        })?;
+        if let Ok(mut links) = self.shared.links.lock() {
+            *links = Links { scrape, messages };
+        }
+        Ok(())
     }
 
     /// A path in procfs.
@@ -131,25 +197,55 @@ impl Host {
 
     /// The names in a folder, sorted. Names that are not UTF-8 are left out: no file of the kernel has one.
     pub fn list(&self, path: &Path) -> Result<Vec<String>, Error> {
-        list(path, |_| true)
+        self.names(path, |_| true)
     }
 
     /// The names of all but plain files in a folder, sorted: folders, and links, which sysfs has many of.
     pub fn folders(&self, path: &Path) -> Result<Vec<String>, Error> {
-        list(path, |kind| !kind.is_file())
+        self.names(path, |kind| kind != FileType::RegularFile)
+    }
+
+    fn names(&self, path: &Path, wanted: impl Fn(FileType) -> bool) -> Result<Vec<String>, Error> {
+        let mut kept = self.folders.borrow_mut();
+        if let Some((_, folder)) = kept.get(path) {
+            let listed = rustix::fs::seek(folder, SeekFrom::Start(0)).and_then(|_| names(folder, &wanted));
+            match listed {
+                Ok(names) if !names.is_empty() => return Ok(names),
+                // The folder of a device that went away lists nothing; there may be a new one of the same name.
+                _ => drop(kept.remove(path)),
+            }
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::io(path, e))?;
+        let names = names(&folder, &wanted).map_err(|e| Error::io(path, e))?;
+        if made(&folder) == Made::Sysfs
+            && let Some(place) = Place::take()
+        {
+            kept.insert(path.to_owned(), (place, folder));
+        }
+        Ok(names)
     }
 }
 
-fn list(path: &Path, wanted: impl Fn(std::fs::FileType) -> bool) -> Result<Vec<String>, Error> {
-    let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
+/// The names of what is wanted in an open folder, sorted.
+fn names(folder: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<String>, Errno> {
+    let mut buffer = Vec::with_capacity(FIRST_READ);
+    let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
     let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| Error::io(path, e))?;
-        // A kind that cannot be told belongs to something that just went away.
-        if entry.file_type().is_ok_and(&wanted)
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            names.push(name);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let Some(name) = entry.file_name().to_str().ok().filter(|name| !matches!(*name, "." | "..")) else {
+            continue;
+        };
+        let kind = match entry.file_type() {
+            FileType::Unknown => match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(about) => FileType::from_raw_mode(about.st_mode),
+                Err(_) => continue, // it just went away
+            },
+            known => known,
+        };
+        if wanted(kind) {
+            names.push(name.to_owned());
         }
     }
     names.sort_unstable();

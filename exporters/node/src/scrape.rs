@@ -13,7 +13,7 @@ use openmetrics_exporter_toolkit::{CollectorState, Condition, State as Ended, Su
 use crate::collectors::{self, NodeCollector, Setup, Spec};
 use crate::families::{counter, gauge};
 use crate::flags::Options;
-use crate::host::{Error, Host, Roots};
+use crate::host::{Error, Host, Roots, Shared};
 use crate::page::Page;
 
 static DURATION: Descriptor =
@@ -30,6 +30,8 @@ static ERRORS: Descriptor = counter(
 pub struct Node {
     slots: Vec<Slot>,
     supervisor: Supervisor,
+    /// What collectors share within a scrape.
+    host: Arc<Shared>,
     /// How long a reading is told to other scrapes as well.
     share_within: Duration,
     /// What the last scrape asked for, and when it began.
@@ -91,17 +93,23 @@ impl Node {
     /// Makes the collectors that are on. All that is wrong with the flags comes back at once.
     pub fn new(options: &Options, roots: Roots, enabled: &[&'static str]) -> Result<Self, Vec<String>> {
         let roots = Arc::new(roots);
+        let shared_host = Arc::new(Shared::default());
         let (mut slots, mut wrong) = (Vec::new(), Vec::new());
         for spec in collectors::ALL.iter().filter(|spec| enabled.contains(&spec.name)) {
-            let host = Host::new(Arc::clone(&roots));
+            let host = Host::new(Arc::clone(&roots)).sharing(Arc::clone(&shared_host));
             match (spec.build)(&Setup { options, host: &host, enabled }) {
                 Ok(collector) => slots.push(Slot::new(spec, collector, host)),
                 Err(error) => wrong.push(error),
             }
         }
         if wrong.is_empty() {
-            let shared = Mutex::default();
-            Ok(Self { slots, supervisor: Supervisor::new(), share_within: Duration::ZERO, shared })
+            Ok(Self {
+                slots,
+                supervisor: Supervisor::new(),
+                host: shared_host,
+                share_within: Duration::ZERO,
+                shared: Mutex::default(),
+            })
         } else {
             Err(wrong)
         }
@@ -152,6 +160,7 @@ impl Node {
     pub fn read(&self, selection: &Selection, deadline: Instant) -> Reading<'_> {
         let slots: Vec<&Slot> = self.slots.iter().filter(|slot| selection.has(slot.spec.name)).collect();
         let tasks: Vec<Arc<Task>> = slots.iter().map(|slot| Arc::clone(&slot.task)).collect();
+        self.host.begin();
         let ends = self.supervisor.run(&tasks, deadline);
         let outcomes = slots.iter().zip(ends).map(|(slot, end)| slot.outcome(end.duration, &end.state));
         let told = outcomes.collect::<Vec<_>>().into_iter().zip(slots);

@@ -32,6 +32,8 @@ use stat::{NetDev, Stat, boot_time};
 pub struct Process {
     proc: PathBuf,
     pid: String,
+    /// Whether it is this process, of which the kernel tells some things without files.
+    is_current: bool,
     units: Units,
     /// When the system started; asked for once, since the file that says so is long and does not change in this.
     boot_time: OnceLock<Option<u64>>,
@@ -102,12 +104,45 @@ const ALL: [&Descriptor; 10] =
 impl Process {
     /// This process.
     pub fn current() -> Self {
-        Self::read_from("/proc", "self")
+        Self { is_current: true, ..Self::read_from("/proc", "self") }
     }
 
     /// The process `pid` of the proc file system that is mounted at `proc`.
     pub fn read_from(proc: impl Into<PathBuf>, pid: impl Into<String>) -> Self {
-        Self { proc: proc.into(), pid: pid.into(), units: Units::of_kernel(), boot_time: OnceLock::new() }
+        Self {
+            proc: proc.into(),
+            pid: pid.into(),
+            is_current: false,
+            units: Units::of_kernel(),
+            boot_time: OnceLock::new(),
+        }
+    }
+
+    /// How many files are open. Since Linux 6.2 it is the size of the folder, which takes no listing of it.
+    fn open_files(&self) -> Option<u64> {
+        let folder = self.path("fd");
+        #[cfg(target_os = "linux")]
+        if self.is_current
+            && let Ok(about) = fs::metadata(&folder)
+            && about.len() > 0
+        {
+            return Some(about.len());
+        }
+        let open = fs::read_dir(folder).map(Iterator::count).ok()? as u64;
+        // The list of descriptors is read through one more of them.
+        Some(open.saturating_sub(u64::from(self.pid == "self")))
+    }
+
+    /// How many files and how many bytes of addresses it may have.
+    fn limits(&self) -> [Option<u64>; 2] {
+        #[cfg(target_os = "linux")]
+        if self.is_current {
+            use rustix::process::{Resource, getrlimit};
+            let limit = |resource| Some(getrlimit(resource).current.unwrap_or(u64::MAX));
+            return [limit(Resource::Nofile), limit(Resource::As)];
+        }
+        let limits = read(&self.path("limits")).unwrap_or_default();
+        ["Max open files", "Max address space"].map(|name| stat::limit(&limits, name))
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -117,29 +152,28 @@ impl Process {
 
 impl Collector for Process {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
-        if !self.proc.is_dir() {
-            return Ok(());
-        }
-        let stat = read(&self.path("stat"))?;
+        let stat = match read(&self.path("stat")) {
+            Err(_) if !self.proc.is_dir() => return Ok(()),
+            other => other?,
+        };
         let stat = Stat::parse(&stat).ok_or_else(|| unexpected(&self.path("stat")))?;
         let boot_time =
             self.boot_time.get_or_init(|| read(&self.proc.join("stat")).ok().as_deref().and_then(boot_time));
-        let open_files = fs::read_dir(self.path("fd")).map(Iterator::count).ok();
-        let limits = read(&self.path("limits")).unwrap_or_default();
+        let open_files = self.open_files();
+        let [most_files, most_addresses] = self.limits();
         let network = read(&self.path("net/dev")).ok().map(|text| NetDev::parse(&text));
         let Units { ticks_per_second, page_size } = self.units;
 
         let ticks = stat.user_ticks.saturating_add(stat.system_ticks);
         out.value(&CPU, ticks as f64 / ticks_per_second as f64);
         if let Some(open) = open_files {
-            // The list of descriptors was read through one more of them.
-            out.value(&OPEN_FILES, open.saturating_sub(usize::from(self.pid == "self")));
+            out.value(&OPEN_FILES, open);
         }
-        if let Some(most) = stat::limit(&limits, "Max open files") {
+        if let Some(most) = most_files {
             out.value(&MAX_FILES, most);
         }
         out.value(&VIRTUAL, stat.virtual_bytes);
-        if let Some(most) = stat::limit(&limits, "Max address space") {
+        if let Some(most) = most_addresses {
             out.value(&VIRTUAL_MAX, most);
         }
         out.value(&RESIDENT, stat.resident_pages.saturating_mul(page_size));

@@ -113,10 +113,10 @@ impl Netclass {
     }
 
     /// Asks netlink. `false` if it tells of other interfaces than sysfs has.
-    fn update_from_netlink(&mut self, names: Option<&[String]>) -> Result<bool, Error> {
+    fn update_from_netlink(&mut self, host: &Host, names: Option<&[String]>) -> Result<bool, Error> {
         let Self { route, interfaces, filter, rest, folder, with_stats, .. } = self;
         let mut told = Vec::new();
-        netlink::links(route, |head, attributes| {
+        host.links(route, |head, attributes| {
             told.extend(parse_link(head, attributes).map(|interface| (head.index, interface)));
         })?;
         if let Some(names) = names {
@@ -131,7 +131,7 @@ impl Netclass {
             let at = match found {
                 Some(at) => at,
                 None => {
-                    let mut new = Rest::new(folder, &interface.name, index);
+                    let new = Rest::new(folder, &interface.name, index);
                     // Interfaces of another namespace may have the same names, hardly the same numbers.
                     if names.is_some() && new.number() != Some(i64::from(index)) {
                         return Ok(false);
@@ -195,10 +195,10 @@ impl NodeCollector for Netclass {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
         self.interfaces.clear();
         if self.forced {
-            return self.update_from_netlink(None).map(|_| ());
+            return self.update_from_netlink(host, None).map(|_| ());
         }
         let names = host.folders(&self.folder).map_err(|error| error.or_no_data("sysfs shows no interfaces"))?;
-        if !matches!(self.update_from_netlink(Some(&names)), Ok(true)) {
+        if !matches!(self.update_from_netlink(host, Some(&names)), Ok(true)) {
             self.interfaces.clear();
             self.rest.clear();
             self.update_from_sysfs(host, names);
@@ -331,45 +331,55 @@ fn hardware_address(bytes: &[u8]) -> String {
     text
 }
 
-/// The files of an interface that netlink has no word for.
+/// What the files of an interface say that netlink has no word for.
 struct Rest {
+    folder: PathBuf,
     name: String,
     index: i32,
-    numbers: [(&'static str, KeptFile); 4],
+    /// What changes only with the name and the address, and the address that it is of.
+    fixed: Option<(String, [Option<i64>; 3])>,
+    flags: KeptFile,
     speed: KeptFile,
     duplex: KeptFile,
-    number: KeptFile,
 }
+
+/// Files that are read anew only when the interface has another address.
+const FIXED: [&str; 3] = ["addr_assign_type", "dev_id", "name_assign_type"];
 
 impl Rest {
     fn new(folder: &Path, name: &str, index: i32) -> Self {
         let folder = folder.join(name);
-        let file = |name: &str| KeptFile::new(folder.join(name));
-        let numbers = ["addr_assign_type", "dev_id", "name_assign_type", "flags"];
-        Self {
-            name: name.to_owned(),
-            index,
-            numbers: numbers.map(|name| (name, file(name))),
-            speed: file("speed"),
-            duplex: file("duplex"),
-            number: file("ifindex"),
-        }
+        let [flags, speed, duplex] = ["flags", "speed", "duplex"].map(|file| KeptFile::new(folder.join(file)));
+        Self { folder, name: name.to_owned(), index, fixed: None, flags, speed, duplex }
+    }
+
+    fn read(&self, file: &str) -> Option<i64> {
+        read_number(&mut KeptFile::new(self.folder.join(file)))
     }
 
     /// The interface's number, as sysfs has it.
-    fn number(&mut self) -> Option<i64> {
-        read_number(&mut self.number)
+    fn number(&self) -> Option<i64> {
+        self.read("ifindex")
     }
 
     fn add_to(&mut self, interface: &mut Interface) {
-        for (name, file) in &mut self.numbers {
-            if let Some(value) = read_number(file) {
-                interface.set(name, value);
+        let [address, _, duplex, _, _] = &mut interface.words;
+        let fixed = match &self.fixed {
+            Some((of, numbers)) if of == address => *numbers,
+            _ => {
+                let numbers = FIXED.map(|file| self.read(file));
+                self.fixed = Some((address.clone(), numbers));
+                numbers
+            }
+        };
+        self.duplex.text().map_or("", str::trim).clone_into(duplex);
+        let flags = read_number(&mut self.flags);
+        for (file, value) in FIXED.into_iter().zip(fixed).chain([("flags", flags)]) {
+            if let Some(value) = value {
+                interface.set(file, value);
             }
         }
         interface.speed = read_number(&mut self.speed);
-        let [_, _, duplex, _, _] = &mut interface.words;
-        self.duplex.text().map_or("", str::trim).clone_into(duplex);
     }
 }
 

@@ -213,7 +213,7 @@ impl NodeCollector for Netdev {
         let Self { source, filter, interfaces, .. } = self;
         interfaces.clear();
         match source {
-            Source::Netlink(route) => netlink::links(route, |_, attributes| {
+            Source::Netlink(route) => host.links(route, |_, attributes| {
                 let interface = parse_link(attributes).filter(|interface| filter.keeps(&interface.name));
                 interfaces.extend(interface);
             })?,
