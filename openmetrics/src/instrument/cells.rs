@@ -26,30 +26,40 @@ struct Line([AtomicU64; CELLS]);
 const CELLS: usize = 16;
 
 /// The cells of one thread, in chunks that never move: 2048, 4096, 8192, ... cells.
+#[repr(align(128))]
 struct Arena {
+    first: FirstChunk,
+    /// Those behind the first one.
+    chunks: [OnceLock<Box<[Line]>>; CHUNKS],
     /// From 1; [`SHARED`] has 0.
     number: u32,
-    chunks: [OnceLock<Box<[Line]>>; CHUNKS],
 }
 
-const CHUNKS: usize = 12;
+/// An array, so that where it is says all: reaching a cell of it is one load and one comparison with a constant.
+type FirstChunk = [AtomicU64; FIRST_CHUNK as usize];
+
+const CHUNKS: usize = 11;
 const FIRST_CHUNK: u32 = 2048;
 
 impl Arena {
     const fn new(number: u32) -> Self {
-        Self { number, chunks: [const { OnceLock::new() }; CHUNKS] }
+        let first = [const { AtomicU64::new(0) }; FIRST_CHUNK as usize];
+        Self { first, chunks: [const { OnceLock::new() }; CHUNKS], number }
     }
 
     #[inline]
     fn cell(&self, id: CellId) -> Option<&AtomicU64> {
-        let line = self.chunks.get(id.chunk())?.get()?.get(id.line())?;
+        let Some(chunk) = id.chunk().checked_sub(1) else { return self.first.get(id.0 as usize) };
+        let line = self.chunks.get(chunk)?.get()?.get(id.line())?;
         Some(&line.0[id.cell()])
     }
 
     fn make_cell(&self, id: CellId) -> Option<&AtomicU64> {
-        let lines = (FIRST_CHUNK as usize) << id.chunk() >> CELLS.ilog2();
-        let line = || Line([const { AtomicU64::new(0) }; CELLS]);
-        self.chunks.get(id.chunk())?.get_or_init(|| (0..lines).map(|_| line()).collect());
+        if let Some(chunk) = id.chunk().checked_sub(1) {
+            let lines = (FIRST_CHUNK as usize) << id.chunk() >> CELLS.ilog2();
+            let line = || Line([const { AtomicU64::new(0) }; CELLS]);
+            self.chunks.get(chunk)?.get_or_init(|| (0..lines).map(|_| line()).collect());
+        }
         self.cell(id)
     }
 }
@@ -76,9 +86,9 @@ fn arenas() -> MutexGuard<'static, Arenas> {
 thread_local! {
     /// The thread's arena.
     static MINE: Cell<Option<&'static Arena>> = const { Cell::new(None) };
-    /// The first chunk of the thread's arena, empty while it has none. No destructor, and nothing to follow: reaching one
+    /// The first chunk of the thread's arena, `None` while it has none. No destructor, and nothing to follow: reaching one
     /// of the first cells is a few instructions.
-    static FIRST_OF_MINE: Cell<&'static [Line]> = const { Cell::new(&[]) };
+    static FIRST_OF_MINE: Cell<Option<&'static FirstChunk>> = const { Cell::new(None) };
     /// The number of the thread's arena, 0 while it has none.
     static NUMBER: Cell<u32> = const { Cell::new(0) };
     /// Gives it back when the thread ends.
@@ -90,7 +100,7 @@ struct Guard;
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(arena) = MINE.take() {
-            FIRST_OF_MINE.set(&[]);
+            FIRST_OF_MINE.set(None);
             NUMBER.set(0);
             arenas().idle.push(arena);
         }
@@ -114,9 +124,7 @@ fn take_arena() -> Option<&'static Arena> {
     });
     MINE.set(Some(arena));
     NUMBER.set(arena.number);
-    if arena.make_cell(CellId(0)).is_some() {
-        FIRST_OF_MINE.set(arena.chunks.first().and_then(OnceLock::get).map_or(&[], |lines| lines));
-    }
+    FIRST_OF_MINE.set(Some(&arena.first));
     Some(arena)
 }
 
@@ -138,14 +146,14 @@ impl CellId {
     /// The cell with this number; `None` beyond the last chunk.
     fn new(number: u32) -> Option<Self> {
         let id = Self(number);
-        (number < u32::MAX - FIRST_CHUNK && id.chunk() < CHUNKS).then_some(id)
+        (number < u32::MAX - FIRST_CHUNK && id.chunk() <= CHUNKS).then_some(id)
     }
 
     fn chunk(self) -> usize {
         ((self.0 + FIRST_CHUNK).ilog2() - FIRST_CHUNK.ilog2()) as usize
     }
 
-    /// The line in its chunk. (Of the first chunk also without knowing which chunk it is.)
+    /// The line in its chunk.
     fn line(self) -> usize {
         (self.0 + FIRST_CHUNK - (FIRST_CHUNK << self.chunk())) as usize / CELLS
     }
@@ -153,6 +161,27 @@ impl CellId {
     #[inline]
     const fn cell(self) -> usize {
         self.0 as usize % CELLS
+    }
+}
+
+/// The number of a cell, for the quick way to it, or of none. Of use only as long as the [`OwnedCell`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Near(u32);
+
+impl Near {
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// Replaces the thread's own part by what `change` makes of it, if that is in the first chunk of an arena that the
+    /// thread has already; `false`, and nothing is done, if not.
+    #[inline(always)]
+    pub(crate) fn update(self, change: impl Fn(u64) -> u64) -> bool {
+        match FIRST_OF_MINE.get().and_then(|first| first.get(self.0 as usize)) {
+            Some(cell) => {
+                cell.store(change(cell.load(Ordering::Relaxed)), Ordering::Relaxed);
+                true
+            }
+            None => false,
+        }
     }
 }
 
@@ -171,15 +200,16 @@ impl OwnedCell {
         Some(Self(id))
     }
 
+    /// What a handle may keep to reach it quickly.
+    pub(crate) fn near(&self) -> Near {
+        Near(self.0.0)
+    }
+
     /// Replaces the thread's own part by what `change` makes of it.
     #[inline]
     pub(crate) fn update(&self, change: impl Fn(u64) -> u64) {
-        match FIRST_OF_MINE.get().get(self.0.0 as usize / CELLS) {
-            Some(line) => {
-                let cell = &line.0[self.0.cell()];
-                cell.store(change(cell.load(Ordering::Relaxed)), Ordering::Relaxed);
-            }
-            None => self.update_elsewhere(change),
+        if !self.near().update(&change) {
+            self.update_elsewhere(change);
         }
     }
 

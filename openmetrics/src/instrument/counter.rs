@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::cells::OwnedCell;
+use super::cells::{Near, OwnedCell};
 use super::exemplar::{Kept, Place};
 use super::number::CounterNumber;
 use super::slot::Slot;
@@ -38,10 +38,36 @@ impl<N: CounterNumber> Counter<N> {
         Self(Slot::alone(CounterCell::new(&CounterShape { is_hot: true, takes_spans: false })))
     }
 
+    /// Adds `by`. What is negative or not finite is ignored: a counter cannot fall, and counting never stops a program.
+    /// An integer that overflows begins again at zero.
+    #[inline]
+    pub fn inc_by(&self, by: N) {
+        // Most counters count in a cell of the thread's own, and take no spans: then this is all.
+        if !(by.is_rise() && self.0.near().update(|word| N::from_word(word).plus(by).to_word())) {
+            self.0.entry().cell.inc_by(by);
+        }
+    }
+
     /// Back to zero, counting from now.
     pub fn reset(&self) {
         self.0.entry().cell.clear();
         self.0.entry().start_now();
+    }
+}
+
+impl Counter<u64> {
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.inc_by(1);
+    }
+}
+
+impl Counter<f64> {
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.inc_by(1.0);
     }
 }
 
@@ -185,6 +211,10 @@ impl<N: CounterNumber> Cell for CounterCell<N> {
         if let Some(exemplar) = self.exemplar.get() {
             exemplar.clear();
         }
+    }
+
+    fn near(&self) -> Near {
+        self.owned.as_ref().filter(|_| !self.takes_spans).map_or(Near::NONE, OwnedCell::near)
     }
 
     fn read(&self, into: &mut CounterReading<N>) {

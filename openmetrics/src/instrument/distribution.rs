@@ -83,7 +83,7 @@ pub(crate) struct Distribution {
     steering: Mutex<Steering>,
     /// Held while somebody reads, since readers turn stripes.
     reading: Mutex<()>,
-    own: OnceLock<Box<Stripes>>,
+    own: OnceLock<Box<Own>>,
     shared: [OnceLock<Box<Part>>; SHARED],
     /// How many of `shared` are in use.
     spread: AtomicU32,
@@ -92,7 +92,21 @@ pub(crate) struct Distribution {
 const SHARED: usize = 4;
 
 /// A stripe for each thread, by its number; up to 4,080 threads at once.
-type Stripes = Segments<Box<[OnceLock<Box<Stripe>>]>, 32>;
+#[derive(Default)]
+struct Own {
+    /// Those with the lowest numbers are reached with one load, and most programs have no more at a time.
+    first: [OnceLock<Box<Stripe>>; FIRST_STRIPES],
+    further: Segments<Box<[OnceLock<Box<Stripe>>]>, 32>,
+}
+
+const FIRST_STRIPES: usize = 16;
+
+impl Own {
+    fn iter(&self) -> impl Iterator<Item = &Stripe> {
+        let further = self.further.iter().flat_map(|stripes| stripes.iter());
+        self.first.iter().chain(further).filter_map(|stripe| stripe.get().map(|stripe| &**stripe))
+    }
+}
 
 struct Steering {
     layout: Layout,
@@ -182,9 +196,9 @@ impl Distribution {
         if self.shape.is_hot {
             if let Some(stripe) = self.stripe() {
                 let part = stripe.active();
-                part.begin_owned();
+                let begun = part.begin_owned();
                 self.record(part, value);
-                part.end();
+                part.end_owned(begun);
                 return;
             }
         }
@@ -195,12 +209,19 @@ impl Distribution {
     #[inline]
     fn stripe(&self) -> Option<&Stripe> {
         let number = thread_number();
-        if let Some((stripes, within)) = self.own.get().and_then(|own| own.get(number)) {
-            if let Some(stripe) = stripes.get(within).and_then(OnceLock::get) {
-                return Some(stripe);
-            }
+        match self.own.get().and_then(|own| own.first.get(number as usize)).and_then(OnceLock::get) {
+            Some(stripe) => Some(stripe),
+            None => self.further_stripe(number),
         }
-        self.make_stripe(number)
+    }
+
+    #[inline(never)]
+    fn further_stripe(&self, number: u32) -> Option<&Stripe> {
+        let further = self.own.get().and_then(|own| own.further.get(number));
+        match further.and_then(|(stripes, within)| stripes.get(within)?.get()) {
+            Some(stripe) => Some(stripe),
+            None => self.make_stripe(number),
+        }
     }
 
     #[cold]
@@ -208,12 +229,16 @@ impl Distribution {
         if number == 0 {
             return None; // several threads may have it
         }
-        let own = self.own.get_or_init(|| Box::new(Segments::new()));
-        let (stripes, within) = own.get_or_make(number, |len| (0..len).map(|_| OnceLock::new()).collect())?;
+        let own = self.own.get_or_init(Box::default);
         let make = || {
             let (first, make) = (self.shape.part(), Arc::clone(&self.shape));
             Box::new(Stripe { active: AtomicU32::new(0), first, second: OnceLock::new(), make })
         };
+        if let Some(stripe) = own.first.get(number as usize) {
+            return Some(stripe.get_or_init(make));
+        }
+        let (stripes, within) =
+            own.further.get_or_make(number, |len| (0..len).map(|_| OnceLock::new()).collect())?;
         Some(stripes.get(within)?.get_or_init(make))
     }
 
@@ -342,7 +367,7 @@ impl Distribution {
             to.used += 1;
         }
         let Some(own) = self.own.get() else { return };
-        for stripe in own.iter().flat_map(|stripes| stripes.iter().filter_map(OnceLock::get)) {
+        for stripe in own.iter() {
             to.copy(1);
             if let [.., first, second] = to.parts.get_mut(..to.used + 2).unwrap_or_default() {
                 stripe.read(first, second);

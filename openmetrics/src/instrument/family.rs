@@ -5,17 +5,17 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::labels::{LabelSet, LabelWriter, values};
 use super::lifetime::{Lifetime, Lives, OVERFLOW, SeriesGuard};
 use super::slot::{Entry, KEY_WORDS, Slot};
+use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
 use super::table::{Segments, Table};
 use super::{Cell, Instrument, Metric, Options};
 use crate::error::{Error, Kind};
 use crate::model::{self, FamilyEmitter, Labels, MetricType, Rows, Timestamp};
-use crate::sync::{Mutex, MutexGuard, OnceLock};
+use crate::sync::OnceLock;
 
 /// A metric for each label set: `requests.with(Request { method, path }).inc()`.
 ///
@@ -63,7 +63,7 @@ impl<L, M: Metric> fmt::Debug for Family<L, M> {
 
 impl<L: LabelSet, M: Metric> Family<L, M> {
     /// The metric with these labels, made if it is not there.
-    #[inline]
+    #[inline(always)]
     pub fn with<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> Borrowed<'_, M> {
         self.inner.with(&labels)
     }
@@ -216,7 +216,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             lost: OnceLock::new(),
             removable: AtomicBool::new(lifetime.expires()),
             lifetime,
-            state: Mutex::default(),
+            state: Mutex::new(State::default()),
         };
         Ok(Self { inner: Arc::new(inner), labels: PhantomData })
     }
@@ -267,9 +267,8 @@ const SERIES_MAX: u32 = 1 << 27;
 /// removed metric from being used again, nothing else.
 pub struct Borrowed<'a, M: Metric> {
     entry: &'a Entry<M::Cell>,
-    /// The segment that the entry is in, and its place there; for handles.
+    /// The segment that the entry is in, for handles.
     entries: &'a Arc<[Entry<M::Cell>]>,
-    within: usize,
     at: u32,
     /// Whether it counts in the entry's state.
     counted: bool,
@@ -289,7 +288,8 @@ impl<M: Metric> Borrowed<'_, M> {
     /// A handle to keep.
     pub fn to_handle(&self) -> M {
         self.entry.hold_again();
-        M::from_slot(Slot::held(Arc::clone(self.entries), self.within as u32))
+        let within = if self.at == u32::MAX { 0 } else { Segments::<()>::within(self.at) };
+        M::from_slot(Slot::held(Arc::clone(self.entries), within as u32))
     }
 }
 
@@ -543,7 +543,7 @@ impl<M: Metric> Inner<M> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[inline]
+    #[inline(always)]
     fn with(&self, labels: &impl LabelSet) -> Borrowed<'_, M> {
         if !self.dense.is_empty() {
             let ordinal = labels.ordinal();
@@ -574,11 +574,11 @@ impl<M: Metric> Inner<M> {
         look(Key::Hashed(hash(self.seed, words), words))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn borrow(&self, at: u32) -> Option<Borrowed<'_, M>> {
         let (entries, within) = self.entries.get(at)?;
         let entry = entries.get(within)?;
-        Some(Borrowed { entry, entries, within, at, counted: false })
+        Some(Borrowed { entry, entries, at, counted: false })
     }
 
     /// The metric with this key. Without the lock it may miss one that is there.
@@ -593,18 +593,20 @@ impl<M: Metric> Inner<M> {
     #[inline(always)]
     fn find_dense(&self, ordinal: usize) -> Option<Borrowed<'_, M>> {
         let at = self.dense.get(ordinal)?.load(Ordering::Acquire).checked_sub(1)?;
-        self.confirm(at, |entry| {
-            entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL
-                && entry.key[0].load(Ordering::Relaxed) == ordinal as u64
+        self.confirm(at, |entry, is_reusable| {
+            // Places that are never given to others need no second look.
+            !is_reusable
+                || entry.key_len.load(Ordering::Relaxed) == IS_ORDINAL
+                    && entry.key[0].load(Ordering::Relaxed) == ordinal as u64
         })
     }
 
     #[inline(always)]
     fn find_hashed(&self, hash: u64, words: &[u64]) -> Option<Borrowed<'_, M>> {
-        self.table.find(hash, |at| self.confirm(at, |entry| self.has_key(entry, words)))
+        self.table.find(hash, |at| self.confirm(at, |entry, _| self.has_key(entry, words)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_key(&self, entry: &Entry<M::Cell>, words: &[u64]) -> bool {
         if entry.key_len.load(Ordering::Relaxed) as usize != words.len() {
             return false;
@@ -614,17 +616,18 @@ impl<M: Metric> Inner<M> {
             || words.iter().skip(KEY_WORDS).copied().eq(self.spilled(entry).take(words.len() - KEY_WORDS)))
     }
 
-    /// The metric at a place if it is the one, see [`Inner`].
+    /// The metric at a place if it is the one, see [`Inner`]. `is_it` is told whether the place may have been another's.
     #[inline(always)]
-    fn confirm(&self, at: u32, is_it: impl FnOnce(&Entry<M::Cell>) -> bool) -> Option<Borrowed<'_, M>> {
+    fn confirm(&self, at: u32, is_it: impl FnOnce(&Entry<M::Cell>, bool) -> bool) -> Option<Borrowed<'_, M>> {
         let mut found = self.borrow(at)?;
-        if self.removable.load(Ordering::Acquire) {
+        let is_reusable = self.removable.load(Ordering::Acquire);
+        if is_reusable {
             found.counted = found.entry.hold();
             if !found.counted {
                 return None;
             }
         }
-        is_it(found.entry).then_some(found)
+        is_it(found.entry, is_reusable).then_some(found)
     }
 
     /// The words of an entry's key that stand in the spill area, and after them whatever stands there.
@@ -661,7 +664,7 @@ impl<M: Metric> Inner<M> {
         }
         let lost = || [Entry::dead(M::Cell::new(&self.shape))].into();
         let entries = self.lost.get_or_init(lost);
-        Borrowed { entry: &entries[0], entries, within: 0, at: u32::MAX, counted: false } // of one, made above
+        Borrowed { entry: &entries[0], entries, at: u32::MAX, counted: false } // of one, made above
     }
 
     /// The metric for what is beyond the limit.

@@ -40,6 +40,7 @@ mod part;
 mod slot;
 mod stateset;
 mod summary;
+mod sync;
 mod table;
 mod timer;
 mod unknown;
@@ -129,6 +130,12 @@ pub trait Cell: Send + Sync + Sized + 'static {
 
     #[doc(hidden)]
     fn read(&self, into: &mut Self::Reading);
+
+    /// The cell of the thread's own that everything is counted in which can be, if there is one.
+    #[doc(hidden)]
+    fn near(&self) -> cells::Near {
+        cells::Near::NONE
+    }
 
     /// What it says, if that is a number and nothing else.
     #[doc(hidden)]

@@ -1,7 +1,6 @@
 //! A part of a histogram: what one thread counts at a time.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-
+use super::sync::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::model::merged_bucket;
 use crate::sync::OnceLock;
 
@@ -101,11 +100,31 @@ impl Part {
         }
     }
 
-    /// Begins to write a part that is the thread's own.
+    /// Begins to write a part that is the thread's own. What it returns is for [`end_owned`](Part::end_owned): reading
+    /// back what was just stored would be waiting for it.
     #[inline]
-    pub(crate) fn begin_owned(&self) {
-        self.seq.store(self.seq.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    pub(crate) fn begin_owned(&self) -> u64 {
+        let seq = self.seq.load(Ordering::Relaxed);
+        self.seq.store(seq + 1, Ordering::Relaxed);
         fence(Ordering::Release); // the odd number is seen before what follows
+        seq
+    }
+
+    /// For the models, which have to see what comes of it.
+    #[cfg(all(loom, test))]
+    pub(crate) fn end_without_order(&self, begun: u64) {
+        self.seq.store(begun + 2, Ordering::Relaxed);
+    }
+
+    /// For the models: whether nobody writes.
+    #[cfg(all(loom, test))]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.seq.load(Ordering::Relaxed) & 1 == 0
+    }
+
+    #[inline]
+    pub(crate) fn end_owned(&self, begun: u64) {
+        self.seq.store(begun + 2, Ordering::Release);
     }
 
     /// Begins to write a part that everybody may, if nobody else does.

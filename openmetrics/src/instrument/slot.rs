@@ -1,8 +1,10 @@
 //! Where metrics live: slots that handles point to, reused when a series is gone.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::Cell;
+use super::cells::Near;
+use super::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::model::Timestamp;
 
 /// Set in [`Entry::state`] while the entry belongs to no series.
@@ -47,7 +49,7 @@ impl<C> Entry<C> {
             key_len: AtomicU32::new(0),
             spill: AtomicU32::new(0),
             spill_capacity: AtomicU32::new(0),
-            key: [const { AtomicU64::new(0) }; KEY_WORDS],
+            key: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 
@@ -137,23 +139,34 @@ const NANOS: u64 = 1_000_000_000;
 pub struct Slot<C> {
     entries: Arc<[Entry<C>]>,
     at: u32,
+    /// The cell of the thread's own that it counts in, here so that reaching it follows no reference.
+    near: Near,
 }
 
-impl<C> Slot<C> {
+impl<C: Cell> Slot<C> {
     /// A metric of its own, in no family.
     pub(crate) fn alone(cell: C) -> Self {
         let entry = Entry::dead(cell);
         entry.start_now();
         entry.revive();
         entry.hold();
-        Self { entries: Arc::new([entry]), at: 0 }
+        Self { near: entry.cell.near(), entries: Arc::new([entry]), at: 0 }
     }
 
     /// A reference to an entry that the caller has counted himself in to, which is handed over.
     pub(crate) fn held(entries: Arc<[Entry<C>]>, at: u32) -> Self {
-        Self { entries, at }
+        let near = entries.get(at as usize).map_or(Near::NONE, |entry| entry.cell.near());
+        Self { entries, at, near }
     }
 
+    /// See [`Cell::near`].
+    #[inline(always)]
+    pub(crate) fn near(&self) -> Near {
+        self.near
+    }
+}
+
+impl<C> Slot<C> {
     #[inline]
     pub(crate) fn entry(&self) -> &Entry<C> {
         &self.entries[self.at as usize] // `at` is within from the beginning, and a slice does not shrink
@@ -164,7 +177,7 @@ impl<C> Clone for Slot<C> {
     fn clone(&self) -> Self {
         // The caller is counted, so a dead entry stays his, too: its writes go nowhere, which is right.
         self.entry().hold_again();
-        Self { entries: Arc::clone(&self.entries), at: self.at }
+        Self { entries: Arc::clone(&self.entries), at: self.at, near: self.near }
     }
 }
 

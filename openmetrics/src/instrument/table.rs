@@ -1,6 +1,6 @@
 //! A hash table that readers read without a lock, and segments whose elements never move.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::sync::{AtomicU32, AtomicU64, Ordering};
 
 use crate::sync::OnceLock;
 
@@ -49,7 +49,7 @@ impl Table {
         self.sizes[size].get_or_init(|| (0..SMALLEST << size).map(|_| AtomicU64::new(0)).collect())
     }
 
-    #[inline]
+    #[inline(always)]
     fn slots(&self) -> &[AtomicU64] {
         let current = self.current.load(Ordering::Acquire) as usize;
         self.sizes.get(current).and_then(OnceLock::get).map_or(&[], |slots| slots)
@@ -142,13 +142,19 @@ pub(crate) struct Segments<T, const N: usize = SEGMENTS>([OnceLock<T>; N]);
 const FIRST: usize = 4;
 const SEGMENTS: usize = 4 * 24; // 2^28 elements
 
+impl<T, const N: usize> Default for Segments<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T, const N: usize> Segments<T, N> {
     pub(crate) const fn new() -> Self {
         Self([const { OnceLock::new() }; N])
     }
 
     /// The segment of an element and where in it the element is.
-    #[inline]
+    #[inline(always)]
     fn locate(at: usize) -> (usize, usize) {
         // Segment sizes are 4, 4, 4, 4, then 4 each of 4, 8, 16, ...: with 16 added, the highest bit is the group
         // and the next two bits are the segment in it.
@@ -163,13 +169,18 @@ impl<T, const N: usize> Segments<T, N> {
         self.0.iter().filter_map(OnceLock::get)
     }
 
+    /// Where in its segment an element is.
+    pub(crate) fn within(at: u32) -> usize {
+        Self::locate(at as usize).1
+    }
+
     /// How many elements segment `segment` has.
     fn len_of(segment: usize) -> usize {
         FIRST << (segment / 4)
     }
 
     /// The segment of an element, if it was made, and the place in it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, at: u32) -> Option<(&T, usize)> {
         let (segment, within) = Self::locate(at as usize);
         Some((self.0.get(segment)?.get()?, within))

@@ -1,0 +1,11 @@
+//! What the lock-free parts are made of: atomics and locks as everywhere, or their twins of loom in its models.
+
+#[cfg(not(all(loom, test)))]
+pub(crate) use crate::sync::{Mutex, MutexGuard};
+#[cfg(all(loom, test))]
+pub(crate) use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+};
+#[cfg(not(all(loom, test)))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
