@@ -256,6 +256,76 @@ fn a_client_that_takes_nothing_is_cut() {
 }
 
 #[test]
+fn a_client_that_takes_a_little_again_and_again_is_cut_as_well() {
+    // It never stalls, and would need minutes for all of it.
+    let server = serve(page(1_000_000), |limits| limits.write = Duration::from_millis(500));
+    let mut stream = connect(server.address());
+    stream.write_all(get("/metrics", "").as_bytes()).unwrap();
+    let (mut part, mut taken) = (vec![0; 64 << 10], 0);
+    while let Ok(read @ 1..) = stream.read(&mut part) {
+        taken += read;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(taken < 25_000_000, "{taken} bytes came");
+    server.stop();
+}
+
+#[test]
+fn more_requests_at_once_than_are_answered_are_told_to_come_again() {
+    let inside = Arc::new(Barrier::new(2));
+    let leave = Arc::new(Barrier::new(2));
+    let (i, l) = (inside.clone(), leave.clone());
+    let before = move || {
+        i.wait();
+        l.wait();
+    };
+    let server = serve(Page { series: 1, before }, |limits| limits.in_flight = 1);
+    let mut first = connect(server.address());
+    first.write_all(get("/metrics", "").as_bytes()).unwrap();
+    inside.wait();
+    let mut second = connect(server.address());
+    second.write_all(get("/", "").as_bytes()).unwrap();
+    let answer = read_answer(&mut second, true).unwrap();
+    assert_eq!((answer.status(), answer.header("retry-after")), (503, Some("1")));
+    leave.wait();
+    assert_eq!(read_answer(&mut first, true).unwrap().status(), 200);
+    // The connection of the second is kept, and answered now.
+    second.write_all(get("/", "").as_bytes()).unwrap();
+    assert_eq!(read_answer(&mut second, true).unwrap().status(), 200);
+    server.stop();
+}
+
+#[test]
+fn codings_that_a_client_refuses_are_not_sent() {
+    let server = serve(page(1000), |_| {});
+    for (accept, coding) in [
+        ("", None),
+        ("Accept-Encoding: gzip\r\n", Some("gzip")),
+        ("Accept-Encoding: gzip;q=0\r\n", None),
+        ("Accept-Encoding: *;q=0\r\n", None),
+        ("Accept-Encoding: br, gzip;q=0.5\r\n", Some("gzip")),
+        ("Accept-Encoding: identity, gzip;q=0\r\n", None),
+    ] {
+        let mut stream = connect(server.address());
+        stream.write_all(get("/metrics", accept).as_bytes()).unwrap();
+        let answer = read_answer(&mut stream, true).unwrap();
+        assert_eq!((answer.status(), answer.header("content-encoding")), (200, coding), "{accept}");
+        let vary = answer.header("vary").unwrap_or_default().to_ascii_lowercase();
+        assert!(vary.contains("accept") && vary.contains("accept-encoding"), "{vary}");
+    }
+    server.stop();
+    let small = serve(page(1), |_| {});
+    let mut stream = connect(small.address());
+    stream.write_all(get("/metrics", "Accept-Encoding: gzip\r\n").as_bytes()).unwrap();
+    assert_eq!(
+        read_answer(&mut stream, true).unwrap().header("content-encoding"),
+        None,
+        "it fits a packet anyway"
+    );
+    small.stop();
+}
+
+#[test]
 fn a_crowd_of_half_open_connections_locks_nobody_out() {
     let server = serve(page(1), |limits| limits.connections = 8);
     let mut crowd: Vec<_> = (0..40).map(|_| connect(server.address())).collect();
