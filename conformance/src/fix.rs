@@ -13,12 +13,27 @@ use crate::subject::Spec;
 pub(crate) fn fix(bytes: &[u8], spec: Spec) -> Option<Vec<u8>> {
     judge::dialect(spec)?;
     let text = std::str::from_utf8(bytes).ok()?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut fixed = once(text, spec);
+    // One repair may lay bare another, of which there is an end: a second look has to find nothing.
+    for _ in 0..4 {
+        let again = once(&fixed, spec);
+        if again == fixed {
+            let keeps =
+                fixed != text && keeps(&judge::read(bytes, spec), &judge::read(fixed.as_bytes(), spec));
+            return keeps.then(|| fixed.into_bytes());
+        }
+        fixed = again;
+    }
+    None
+}
+
+fn once(text: &str, spec: Spec) -> String {
+    let text = text.trim_start_matches('\u{feff}');
     let is_openmetrics = spec != Spec::Prometheus;
     let mut lines: Vec<String> = Vec::new();
     let mut ended = false;
     for line in text.lines() {
-        // `lines` takes a carriage return off as well.
+        let line = line.trim_end_matches('\r');
         let line =
             if line.starts_with('#') { metadata(line, is_openmetrics) } else { sample(line, is_openmetrics) };
         if line.is_empty() && (is_openmetrics || ended) {
@@ -37,8 +52,7 @@ pub(crate) fn fix(bytes: &[u8], spec: Spec) -> Option<Vec<u8>> {
     if !fixed.is_empty() {
         fixed.push('\n');
     }
-    let fixed = fixed.into_bytes();
-    (fixed != bytes && keeps(&judge::read(bytes, spec), &judge::read(&fixed, spec))).then_some(fixed)
+    fixed
 }
 
 /// Whether all that could be read before can be read now, and is the same.
