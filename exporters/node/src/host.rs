@@ -218,7 +218,9 @@ impl Host {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::io(path, e))?;
         let names = names(&folder, &wanted).map_err(|e| Error::io(path, e))?;
-        if made(&folder) == Made::Sysfs
+        // An empty one would be opened anew each time all the same.
+        if !names.is_empty()
+            && made(&folder) == Made::Sysfs
             && let Some(place) = Place::take()
         {
             kept.insert(path.to_owned(), (place, folder));
