@@ -13,6 +13,7 @@ use openmetrics::model::{
 use tokio::sync::OnceCell;
 
 use crate::access::Access;
+use crate::auto::Chosen;
 use crate::config::{Config, Module};
 use crate::mapping::{Metrics, allowed, filtered, targets};
 use crate::oid::Oid;
@@ -166,6 +167,7 @@ pub struct Bridge {
     devices: Devices,
     figures: Figures,
     running: Mutex<HashMap<(Asked, usize), Weak<Shared>>>,
+    pub(crate) chosen: Mutex<Chosen>,
     own: Own,
 }
 
@@ -198,6 +200,7 @@ impl Bridge {
             devices: Devices::default(),
             figures: Figures::default(),
             running: Mutex::default(),
+            chosen: Mutex::default(),
             own: Own::default(),
         };
         bridge.set_config(config);
@@ -221,7 +224,10 @@ impl Bridge {
     /// Asks a device, or joins a scrape that asks it the same at this moment.
     pub async fn scrape(&self, asked: Asked, time: Duration) -> Result<Arc<Found>, Failure> {
         let config = self.config();
-        let result = self.scrape_with(&config, asked, time).await;
+        let result = match self.with_modules(&config, asked, time).await {
+            Ok(asked) => self.scrape_with(&config, asked, time).await,
+            Err(failure) => Err(failure),
+        };
         if let Err(Failure::Request(_)) = result {
             self.own.errors.fetch_add(1, Ordering::Relaxed);
         }
@@ -256,20 +262,21 @@ impl Bridge {
         shared.get_or_init(|| self.ask(config, asked, Instant::now() + time)).await.clone()
     }
 
-    async fn ask(
-        &self,
-        config: &Arc<Config>,
+    /// Opens the way to a device.
+    pub(crate) async fn open<'a>(
+        &'a self,
+        config: &'a Config,
         asked: &Asked,
         deadline: Instant,
-    ) -> Result<Arc<Found>, Failure> {
-        let failed = |module: Option<&str>, error: &dyn std::fmt::Display| {
-            let module = module.map(|name| format!(", module {name}")).unwrap_or_default();
-            Failure::Scrape(format!("target {}{module}: {error}", asked.target))
+    ) -> Result<Session<'a>, Failure> {
+        let failed =
+            |error: &dyn std::fmt::Display| Failure::Scrape(format!("target {}: {error}", asked.target));
+        let Some(auth) = config.auths.get(&asked.auth) else {
+            return Err(Failure::Request(format!("there is no auth {:?}", asked.auth)));
         };
-        let Some(auth) = config.auths.get(&asked.auth) else { return Err(failed(None, &"the auth is gone")) };
         let (transport, host, port) = parse_target(&asked.target)?;
         let address = self.options.access.resolve(host, port, deadline).await;
-        let address = address.map_err(|error| failed(None, &error))?;
+        let address = address.map_err(|error| failed(&error))?;
         let any_source = asked
             .modules
             .iter()
@@ -277,8 +284,17 @@ impl Bridge {
             .any(|module| module.params().any_source);
         let way = Way { address, transport, any_source, source: self.options.source };
         let opened = Session::open(way, auth, &self.devices, &self.figures, deadline);
-        let session = opened.await.map_err(|error| failed(None, &error))?;
-        let mut session = session.within(asked.context.as_deref(), asked.engine.clone());
+        let session = opened.await.map_err(|error| failed(&error))?;
+        Ok(session.within(asked.context.as_deref(), asked.engine.clone()))
+    }
+
+    async fn ask(
+        &self,
+        config: &Arc<Config>,
+        asked: &Asked,
+        deadline: Instant,
+    ) -> Result<Arc<Found>, Failure> {
+        let mut session = self.open(config, asked, deadline).await?;
         let mut known: HashMap<Oid, Arc<Column>> = HashMap::new();
         let mut found = Vec::with_capacity(asked.modules.len());
         for name in &asked.modules {
@@ -290,7 +306,7 @@ impl Bridge {
             self.took(name, walked);
             let columns = columns.map_err(|error| {
                 tracing::info!(target = asked.target, module = name, %error, "a scrape failed");
-                failed(Some(name), &error)
+                Failure::Scrape(format!("target {}, module {name}: {error}", asked.target))
             })?;
             found.push(FoundModule { name: name.clone(), columns, effort, walked });
         }
@@ -397,7 +413,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

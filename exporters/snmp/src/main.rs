@@ -2,6 +2,7 @@
 
 mod generate;
 mod mibs;
+mod try_device;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,7 +50,11 @@ fn main() -> ExitCode {
             && !matches.get_flag("no-snmp.wrap-large-counters"),
         access: Access { networks },
     };
-    serve(&matches, Arc::new(Bridge::new(config, options)), &overview)
+    let bridge = Bridge::new(config, options);
+    if let Some(("try", matches)) = matches.subcommand() {
+        return try_device::run(&bridge, matches);
+    }
+    serve(&matches, Arc::new(bridge), &overview)
 }
 
 fn load(matches: &ArgMatches) -> Result<Config, String> {
@@ -67,6 +72,11 @@ fn serve(matches: &ArgMatches, bridge: Arc<Bridge>, overview: &str) -> ExitCode 
     let scrapes = bridge.clone();
     let scrape = Route::new("/snmp", "metrics of a device", move |call| answer(scrapes.clone(), call))
         .example("target=192.0.2.1&auth=public_v2&module=if_mib");
+    let looking = bridge.clone();
+    let discover = Route::new("/discover", "the modules that a device has rows for", move |call| {
+        suiting(looking.clone(), call)
+    })
+    .example("target=192.0.2.1&auth=public_v2");
     let configured = bridge.clone();
     let config = Route::new("/config", "the configuration, secrets hidden", move |_| {
         let yaml = configured.config().to_yaml();
@@ -101,6 +111,7 @@ fn serve(matches: &ArgMatches, bridge: Arc<Bridge>, overview: &str) -> ExitCode 
         .about("Metrics of devices that speak SNMP.")
         .metrics(bridge)
         .route(scrape)
+        .route(discover)
         .route(config)
         .route(reload_route)
         .note(overview.to_owned())
@@ -123,6 +134,23 @@ fn hang_up(act: impl Fn() + Send + 'static) {
     });
     if let Err(error) = waiting {
         tracing::warn!(%error, "SIGHUP will not be heard");
+    }
+}
+
+/// Answers which modules a device has rows for, one a line.
+async fn suiting(bridge: Arc<Bridge>, call: Call) -> openmetrics::http::Response {
+    let found = match Asked::new(&call.parameters) {
+        Ok(asked) => bridge.discover(&asked, call.scrape.time).await,
+        Err(failure) => Err(failure),
+    };
+    match found {
+        Ok(found) => {
+            let mut lines = found.modules.join("\n");
+            lines.push('\n');
+            reply::text(http::StatusCode::OK, &lines)
+        }
+        Err(Failure::Request(message)) => Unavailable::bad_request(message).into_response(),
+        Err(Failure::Scrape(message)) => Unavailable::failed(message).into_response(),
     }
 }
 
@@ -197,7 +225,7 @@ fn command() -> Command {
                 .hide(true)
                 .help("Taken for compatibility; columns of one module are asked for side by side"),
         );
-    let command = mibs::add_flags(command).subcommand(generate::command());
+    let command = mibs::add_flags(command).subcommand(generate::command()).subcommand(try_device::command());
     Log::add_flags(Web::add_flags(command, ":9116"))
 }
 

@@ -32,6 +32,8 @@ pub enum TargetKind {
     },
     /// The same where one row, called 0, is all there should be.
     Scalar,
+    /// The first variable below the name, to see whether there is one.
+    First,
     /// The variable of this name alone.
     Variable,
 }
@@ -182,7 +184,7 @@ impl Walk {
             let table = *tables.entry(target.oid.parent().to_vec()).or_insert(next);
             match target.kind {
                 TargetKind::Variable => walk.gets.push_back(id),
-                TargetKind::Scalar => scalars.push(id),
+                TargetKind::Scalar | TargetKind::First => scalars.push(id),
                 TargetKind::Column { .. } => columns.push(id),
             }
             let (cursor, column) = (target.oid.to_vec(), Column::new(target.oid.clone()));
@@ -259,7 +261,8 @@ impl Walk {
     /// How many rows fill a reply, and are not more than the table has as far as is known.
     fn repetitions(&self, tasks: &[usize]) -> u32 {
         let first = tasks.first().and_then(|id| self.tasks.get(*id));
-        if first.is_some_and(|task| task.target.kind == TargetKind::Scalar && task.column.is_empty()) {
+        let single = |kind| matches!(kind, TargetKind::Scalar | TargetKind::First);
+        if first.is_some_and(|task| single(task.target.kind) && task.column.is_empty()) {
             return 1;
         }
         let fill = (REPLY_OCTETS as f32 / self.variable_octets) as usize / tasks.len().max(1);
@@ -330,7 +333,10 @@ impl Walk {
             task.column.push(index, *value);
             self.octets += task.column.memory() - before;
             self.rows += 1;
-            *over = task.target.kind == TargetKind::Scalar && index == [0];
+            *over = match task.target.kind {
+                TargetKind::Scalar => index == [0],
+                kind => kind == TargetKind::First,
+            };
             task.cursor.clone_from(&name);
         }
         self.within_limits()?;
@@ -382,7 +388,10 @@ impl Walk {
             *rows = (*rows).max(task.column.len());
         }
         task.seen = HashSet::new();
-        let exact = matches!(task.target.kind, TargetKind::Column { exact: true } | TargetKind::Scalar);
+        let exact = matches!(
+            task.target.kind,
+            TargetKind::Column { exact: true } | TargetKind::Scalar | TargetKind::First
+        );
         if task.column.is_empty() && exact {
             task.target.kind = TargetKind::Variable;
             self.gets.push_back(id);

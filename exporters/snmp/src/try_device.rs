@@ -1,0 +1,147 @@
+//! `snmp-bridge try HOST`: what a device tells, and what to write into Prometheus' configuration for it.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use openmetrics::format::Format;
+use openmetrics_snmp_bridge::auto::AUTO;
+use openmetrics_snmp_bridge::bridge::{Asked, Bridge, Failure};
+
+/// The command.
+pub(crate) fn command() -> Command {
+    Command::new("try")
+        .about("Ask a device, choose modules, show its metrics and what Prometheus' configuration needs")
+        .arg(Arg::new("target").value_name("HOST").required(true).help("The device: 192.0.2.1, switch:1161"))
+        .arg(
+            Arg::new("module")
+                .long("module")
+                .value_name("NAME")
+                .action(ArgAction::Append)
+                .help("A module to use, in place of all that suit (repeatable)"),
+        )
+        .arg(
+            Arg::new("auth")
+                .long("auth")
+                .value_name("NAME")
+                .default_value("public_v2")
+                .help("Which auth of the configuration to use"),
+        )
+        .arg(
+            Arg::new("timeout")
+                .long("timeout")
+                .value_name("SECONDS")
+                .default_value("20")
+                .value_parser(clap::value_parser!(u16).range(1..))
+                .help("How long this may take"),
+        )
+}
+
+/// Runs it.
+pub(crate) fn run(bridge: &Bridge, matches: &ArgMatches) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let tried = match runtime {
+        Ok(runtime) => runtime.block_on(ask(bridge, matches)),
+        Err(error) => Err(error.to_string()),
+    };
+    match tried {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn ask(bridge: &Bridge, matches: &ArgMatches) -> Result<(), String> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    let time = Duration::from_secs(matches.get_one::<u16>("timeout").copied().unwrap_or(20).into());
+    let mut modules: Vec<String> = matches.get_many("module").into_iter().flatten().cloned().collect();
+    let chosen_by_hand = !modules.is_empty();
+    if !chosen_by_hand {
+        modules.push(AUTO.to_owned());
+    }
+    let asked = Asked { target: text("target"), auth: text("auth"), modules, context: None, engine: None };
+    let words = |failure| match failure {
+        Failure::Request(message) | Failure::Scrape(message) => message,
+    };
+    let found = bridge.discover(&asked, time).await.map_err(words)?;
+    let modules = if chosen_by_hand { asked.modules.clone() } else { found.best() };
+    let scraped = bridge.scrape(asked.clone(), time).await.map_err(words)?;
+    let page = bridge.page(&scraped);
+    let mut metrics = Vec::new();
+    openmetrics::format::encode(&page, Format::TEXT_0_0_4, &mut metrics);
+    let mut out = io::stdout().lock();
+    let mut show = || -> io::Result<()> {
+        out.write_all(&metrics)?;
+        writeln!(
+            out,
+            "\n# {}: {}",
+            asked.target,
+            found.description.as_deref().unwrap_or("says nothing about itself")
+        )?;
+        if let Some(kind) = &found.kind {
+            writeln!(out, "# sysObjectID {kind}")?;
+        }
+        for name in &found.modules {
+            let note = if found.within_others.contains(name) { " (within another one)" } else { "" };
+            writeln!(out, "# has rows for module {name}{note}")?;
+        }
+        writeln!(out, "\n# Into prometheus.yml, below scrape_configs:\n{}", job(&asked, &modules))
+    };
+    // A reader that has seen enough and closed the pipe is no error.
+    match show() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// What Prometheus needs to know to scrape a device through this bridge.
+fn job(asked: &Asked, modules: &[String]) -> String {
+    let modules: Vec<String> = modules.iter().map(|name| format!("{name:?}")).collect();
+    format!(
+        "  - job_name: snmp\n    metrics_path: /snmp\n    params:\n      auth: [{auth:?}]\n      module: [{modules}]\n    \
+         static_configs:\n      - targets: [{target:?}]\n    relabel_configs:\n      \
+         - source_labels: [__address__]\n        target_label: __param_target\n      \
+         - source_labels: [__param_target]\n        target_label: instance\n      \
+         - target_label: __address__\n        replacement: 127.0.0.1:9116 # where snmp-bridge listens\n",
+        auth = asked.auth,
+        modules = modules.join(", "),
+        target = asked.target,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_for_prometheus() {
+        let asked = Asked {
+            target: "192.0.2.1".into(),
+            auth: "public_v2".into(),
+            modules: Vec::new(),
+            context: None,
+            engine: None,
+        };
+        assert_eq!(
+            job(&asked, &["if_mib".into(), "system".into()]),
+            r#"  - job_name: snmp
+    metrics_path: /snmp
+    params:
+      auth: ["public_v2"]
+      module: ["if_mib", "system"]
+    static_configs:
+      - targets: ["192.0.2.1"]
+    relabel_configs:
+      - source_labels: [__address__]
+        target_label: __param_target
+      - source_labels: [__param_target]
+        target_label: instance
+      - target_label: __address__
+        replacement: 127.0.0.1:9116 # where snmp-bridge listens
+"#
+        );
+    }
+}
