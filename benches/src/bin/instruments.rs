@@ -1,13 +1,14 @@
 //! What counting costs: instruments alone and by label, on one thread and two, beside the machine's limits.
 //!
-//! `cargo run --release -p openmetrics-benches --bin instruments`
+//! `cargo run --release -p openmetrics-benches --bin instruments`, with `--features peers` beside other libraries.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 
 use openmetrics::format::{Format, encode};
 use openmetrics::instrument::{
-    Counter, Family, Gauge, Histogram, LabelEnum, LabelSet, LabelValue, LabelWriter, linear_buckets,
+    Counter, Family, Gauge, Histogram, LabelEnum, LabelSet, LabelValue, LabelWriter, SpanContext,
+    linear_buckets,
 };
 use openmetrics::label_value_from_enum;
 use openmetrics::registry::{Definition, Registry};
@@ -63,6 +64,8 @@ fn counters() {
     both(&mut tables, "a cell for each thread, f64", || black_box(&floats).inc_by(0.5));
     both(&mut tables, "shared", || black_box(&shared).inc());
     both(&mut tables, "shared, a family's handle", || black_box(&handle).inc());
+    #[cfg(feature = "peers")]
+    peers::counters(&mut tables);
     both(&mut tables, "limit: fetch_add", || limits::fetch_add(black_box(&raw)));
     let cells: [AtomicU64; 1] = [AtomicU64::new(0)];
     tables[0].row(
@@ -79,6 +82,8 @@ fn gauges() {
     both(&mut tables, "set", || black_box(&gauge).set(black_box(7)));
     both(&mut tables, "set, f64", || black_box(&floats).set(black_box(7.5)));
     both(&mut tables, "add one", || black_box(&gauge).inc());
+    #[cfg(feature = "peers")]
+    peers::gauges(&mut tables);
     print(&tables);
 }
 
@@ -92,22 +97,46 @@ fn histograms() {
     let values = latencies();
     let mut tables = two_tables("histogram, observe");
     let mut observe = |name: &str, histogram: Histogram| {
-        for (threads, table) in [1, 2].into_iter().zip(&mut tables) {
-            let figure = nanoseconds_on_threads(threads, CALLS, |thread| {
-                let mut at = thread as usize * 1000;
-                let (histogram, values) = (&histogram, &values);
-                move || {
-                    at += 1;
-                    black_box(histogram).observe(values[at % 4096]);
-                }
-            });
-            table.row(name, figure);
-        }
+        observations(&mut tables, name, &values, |value| {
+            black_box(&histogram).observe(value);
+        });
     };
-    observe("11 classic buckets", registered(|d| d));
-    observe("100 classic buckets", registered(|d| d.buckets(linear_buckets(0.1, 0.1, 100))));
-    observe("11 classic buckets, shared", registered(|d| d.thread_owned(false)));
+    observe("native, 11 classic buckets", registered(|d| d));
+    observe("11 classic buckets", registered(|d| d.native(None)));
+    observe("100 classic buckets", registered(|d| d.native(None).buckets(linear_buckets(0.1, 0.1, 100))));
+    observe("native, 11 classic buckets, shared", registered(|d| d.thread_owned(false)));
+    observe("11 classic buckets, shared", registered(|d| d.native(None).thread_owned(false)));
+    let span = SpanContext::new([7; 16], [7; 8]);
+    let spans: Histogram = registered(|d| d.exemplars(true));
+    observations(&mut tables, "native, the current span as exemplar", &values, |value| {
+        let _entered = span.map(SpanContext::enter);
+        black_box(&spans).observe(value);
+    });
+    let given: Histogram = registered(|d| d);
+    let labels = [("trace_id", "0af7651916cd43dd8448eb211c80319c")];
+    observations(&mut tables, "native, an exemplar given", &values, |value| {
+        black_box(&given).observe_with_exemplar(value, black_box(&labels));
+    });
+    #[cfg(feature = "peers")]
+    peers::histograms(&mut tables, &values);
     print(&tables);
+    let ((), allocations) = allocated(|| given.observe_with_exemplar(0.5, &labels));
+    println!("an observation with an exemplar: {} allocations\n", allocations.calls);
+}
+
+/// One row in each table for observing these values.
+fn observations(tables: &mut [Table; 2], name: &str, values: &[f64], observe: impl Fn(f64) + Sync) {
+    for (threads, table) in [1, 2].into_iter().zip(tables) {
+        let figure = nanoseconds_on_threads(threads, CALLS, |thread| {
+            let mut at = thread as usize * 1000;
+            let observe = &observe;
+            move || {
+                at += 1;
+                observe(values[at % 4096]);
+            }
+        });
+        table.row(name, figure);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -184,6 +213,8 @@ fn lookups() {
         family.with(["x", "y", "z"]).inc();
         family.remove(["x", "y", "z"]);
         table.row(format!("three texts, {series} series, after a removal"), ns(&family));
+        #[cfg(feature = "peers")]
+        peers::lookups(&mut table, &keys);
     }
     let family: Family<Cached, Counter> = registered(|d| d);
     let key = || Cached { method: black_box(Method::Put), hit: black_box(true) };
@@ -235,4 +266,82 @@ fn scrapes() {
         table.row("limit: copying the text", nanoseconds(series as u64, || limits::copy(&out, &mut copy)));
     }
     print(&[table]);
+}
+
+/// The same with other libraries, as their documentation says it is done.
+#[cfg(feature = "peers")]
+mod peers {
+    use std::hint::black_box;
+
+    use openmetrics_benches::{Table, allocated, nanoseconds};
+    use prometheus_client::metrics as client;
+
+    use super::{both, observations};
+
+    const BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+    fn made<M>(metric: prometheus::Result<M>) -> M {
+        match metric {
+            Ok(metric) => metric,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(super) fn counters(tables: &mut [Table; 2]) {
+        let counter: client::counter::Counter = client::counter::Counter::default();
+        both(tables, "prometheus-client", || {
+            black_box(&counter).inc();
+        });
+        let counter = made(prometheus::IntCounter::new("bench", "Bench."));
+        both(tables, "prometheus", || black_box(&counter).inc());
+    }
+
+    pub(super) fn gauges(tables: &mut [Table; 2]) {
+        let gauge: client::gauge::Gauge = client::gauge::Gauge::default();
+        both(tables, "prometheus-client, set", || {
+            black_box(&gauge).set(black_box(7));
+        });
+        let gauge = made(prometheus::IntGauge::new("bench", "Bench."));
+        both(tables, "prometheus, set", || black_box(&gauge).set(black_box(7)));
+    }
+
+    pub(super) fn histograms(tables: &mut [Table; 2], values: &[f64]) {
+        let histogram = client::histogram::Histogram::new(BOUNDS);
+        observations(tables, "prometheus-client, 11 classic buckets", values, |value| {
+            black_box(&histogram).observe(value);
+        });
+        let options = prometheus::HistogramOpts::new("bench", "Bench.").buckets(BOUNDS.to_vec());
+        let histogram = made(prometheus::Histogram::with_opts(options));
+        observations(tables, "prometheus, 11 classic buckets", values, |value| {
+            black_box(&histogram).observe(value);
+        });
+    }
+
+    pub(super) fn lookups(table: &mut Table, keys: &[[String; 3]]) {
+        type Labels = Vec<(String, String)>;
+        let family = client::family::Family::<Labels, client::counter::Counter>::default();
+        let client_inc = |[a, b, c]: &[String; 3]| {
+            let pair = |name: &str, value: &String| (name.to_owned(), value.clone());
+            let labels = vec![pair("method", a), pair("path", b), pair("status", c)];
+            family.get_or_create(&labels).inc();
+        };
+        let vec = made(prometheus::IntCounterVec::new(
+            prometheus::Opts::new("bench", "Bench."),
+            &["method", "path", "status"],
+        ));
+        let vec_inc = |[a, b, c]: &[String; 3]| vec.with_label_values(&[a, b, c]).inc();
+        row(table, "prometheus-client", keys, client_inc);
+        row(table, "prometheus", keys, vec_inc);
+    }
+
+    fn row(table: &mut Table, name: &str, keys: &[[String; 3]], inc: impl Fn(&[String; 3])) {
+        keys.iter().for_each(&inc);
+        let figure = nanoseconds(keys.len() as u64, || keys.iter().for_each(&inc));
+        let ((), allocations) = allocated(|| keys.iter().take(1).for_each(&inc));
+        table.row_with(
+            format!("{name}, three texts, {} series", keys.len()),
+            figure,
+            format!("{} allocations", allocations.calls),
+        );
+    }
 }
