@@ -660,6 +660,9 @@ impl<'a> Entries<'a> {
     /// It lends the sample out of its buffers, which no `Iterator` can.
     #[inline]
     pub fn next_entry(&mut self) -> Option<Result<Entry<'a, '_>, Fault>> {
+        if self.plain_sample() {
+            return Some(Ok(Entry::Sample(self.sample())));
+        }
         match self.step()? {
             Ok(line) => Some(Ok(self.entry(line))),
             Err(fault) => Some(Err(fault)),
@@ -692,9 +695,39 @@ impl<'a> Entries<'a> {
         if self.second { first } else { second }
     }
 
-    /// Reads the next line into the buffers.
+    /// Reads the next line into the buffers if it is a sample as programs write them; `false`, and nothing read, for
+    /// others. ([`step`](Entries::step) does it too. But here is nothing large to be handed on through memory, which
+    /// takes as long as reading a short line.)
     #[inline]
+    pub(super) fn plain_sample(&mut self) -> bool {
+        if self.end != End::Ahead || self.reference {
+            return false;
+        }
+        let Self { dialect, text, base, at, samples: [first, second], .. } = self;
+        if matches!(text.as_bytes().get(*at), None | Some(b'#')) {
+            return false;
+        }
+        // What is read next takes the place of the sample before the last one.
+        let (last, next) = if self.second { (second, first) } else { (first, second) };
+        let Some(end) = fast::sample(*dialect, text, *base, *at, last, next) else { return false };
+        self.second = !self.second;
+        self.pass(end);
+        true
+    }
+
+    /// Goes on behind a line that ends there in the text.
+    #[inline]
+    fn pass(&mut self, end: usize) {
+        let start = self.base + self.at;
+        self.at = end + 1;
+        self.line = LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, self.base + end) };
+    }
+
+    /// Reads the next line into the buffers.
     pub(super) fn step(&mut self) -> Option<Result<Line<'a>, Fault>> {
+        if self.plain_sample() {
+            return Some(Ok(Line::Sample));
+        }
         if self.end != End::Ahead {
             return self.tell_end().map(Err);
         }
@@ -704,28 +737,15 @@ impl<'a> Entries<'a> {
                 Refill::End => return self.tell_end().map(Err),
                 Refill::Fault(fault) => return Some(Err(fault)),
             }
+            if self.plain_sample() {
+                return Some(Ok(Line::Sample));
+            }
         }
         if !self.reference {
-            let Self { dialect, text, base, at, samples: [first, second], .. } = self;
-            let (line, end) = if text.as_bytes().get(*at) == Some(&b'#') {
-                match fast::metadata(*dialect, text, *base, *at) {
-                    Some((metadata, end)) => (Line::Metadata(metadata), end),
-                    None => return Some(self.slow_step()),
-                }
-            } else {
-                // What is read next takes the place of the sample before the last one.
-                let (last, next) = if self.second { (second, first) } else { (first, second) };
-                let Some(end) = fast::sample(*dialect, text, *base, *at, last, next) else {
-                    return Some(self.slow_step());
-                };
-                self.second = !self.second;
-                (Line::Sample, end)
-            };
-            let start = self.base + self.at;
-            self.at = end + 1;
-            self.line =
-                LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, self.base + end) };
-            return Some(Ok(line));
+            if let Some((metadata, end)) = fast::metadata(self.dialect, self.text, self.base, self.at) {
+                self.pass(end);
+                return Some(Ok(Line::Metadata(metadata)));
+            }
         }
         Some(self.slow_step())
     }

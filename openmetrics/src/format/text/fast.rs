@@ -328,7 +328,7 @@ impl Reader<'_> {
     }
 
     /// A number that ends before a space or line feed; gives its end.
-    #[inline]
+    #[inline(always)]
     fn number(&self, i: usize, text: &str) -> Option<(Number, usize)> {
         match numeral::scan(text, i) {
             Some((number, end)) if matches!(self.at(end)?, b' ' | b'\n') => Some((number, end)),

@@ -53,9 +53,7 @@ use judge::{Judge, Placed};
 /// );
 /// ```
 pub fn check(input: &[u8], dialect: Dialect) -> Findings {
-    let mut checker = Checker::new(input, dialect);
-    while checker.next_entry().is_some() {}
-    checker.finish()
+    Checker::new(input, dialect).finish()
 }
 
 /// The families of an exposition, and all that is wrong with it. What is wrong may be missing from the families.
@@ -154,11 +152,7 @@ impl<'a> Checker<'a> {
     /// The families, and all findings; see [`read`].
     pub fn read(mut self) -> (MetricSet, Findings) {
         let mut builder = Builder::default();
-        while let Some(step) = self.step() {
-            if let Ok((line, placing)) = step {
-                self.build(&mut builder, &line, &placing);
-            }
-        }
+        while self.build_next(&mut builder) {}
         self.judge.finish();
         let set = builder.finish(&self.judge, self.entries.dialect());
         (set, self.judge.findings)
@@ -167,14 +161,7 @@ impl<'a> Checker<'a> {
     /// The families, or the first thing that strict reading minds; see [`decode`].
     pub fn decode(mut self) -> Result<MetricSet, Error> {
         let mut builder = Builder::default();
-        while let Some(step) = self.step() {
-            if self.judge.findings.is_fatal() {
-                break;
-            }
-            if let Ok((line, placing)) = step {
-                self.build(&mut builder, &line, &placing);
-            }
-        }
+        while !self.judge.findings.is_fatal() && self.build_next(&mut builder) {}
         if !self.judge.findings.is_fatal() {
             self.judge.finish();
         }
@@ -182,6 +169,21 @@ impl<'a> Checker<'a> {
             Some(finding) => Err(finding.clone().into()),
             None => Ok(builder.finish(&self.judge, self.entries.dialect())),
         }
+    }
+
+    /// Reads, judges and builds with the next line; `false` after the last.
+    fn build_next(&mut self, builder: &mut Builder) -> bool {
+        if self.entries.plain_sample() {
+            let placed = self.judge.sample(self.entries.before(), self.entries.sample(), self.entries.line());
+            self.build(builder, &Line::Sample, &Placing::Sample(placed));
+            return true;
+        }
+        match self.step() {
+            Some(Ok((line, placing))) => self.build(builder, &line, &placing),
+            Some(Err(_)) => {}
+            None => return false,
+        }
+        true
     }
 
     fn build(&self, builder: &mut Builder, line: &Line<'a>, placing: &Placing) {
@@ -208,7 +210,13 @@ impl<'a> Checker<'a> {
 
     /// All findings, in the order of their places; reads what was not read yet.
     pub fn finish(mut self) -> Findings {
-        while self.next_entry().is_some() {}
+        loop {
+            if self.entries.plain_sample() {
+                self.judge.sample(self.entries.before(), self.entries.sample(), self.entries.line());
+            } else if self.step().is_none() {
+                break;
+            }
+        }
         self.judge.finish();
         self.judge.findings
     }
