@@ -328,6 +328,7 @@ impl Reader<'_> {
     }
 
     /// A number that ends before a space or line feed; gives its end.
+    #[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
     #[inline(always)]
     fn number(&self, i: usize, text: &str) -> Option<(Number, usize)> {
         match numeral::scan(text, i) {

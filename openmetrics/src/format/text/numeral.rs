@@ -27,6 +27,7 @@ pub(crate) fn parse(text: &str) -> Option<Number> {
 
 /// The decimal number at `start` and where it ends: as much of the text as the grammar would take. `None` leaves it to
 /// the grammar: words such as `NaN`, and what is no number at all.
+#[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
 #[inline(always)]
 pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
     let bytes = text.as_bytes();
@@ -83,6 +84,7 @@ pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
 }
 
 /// Digits from `i` on, added to `value`; gives what they come to and their end. The sum wraps beyond 19 digits.
+#[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
 #[inline(always)]
 pub(super) fn digits(bytes: &[u8], mut i: usize, mut value: u64) -> (u64, usize) {
     while let Some(digit) = bytes.get(i).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
