@@ -1,16 +1,18 @@
 //! How a function fares: calls, errors, time, and how many are under way.
 
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::Error;
 use crate::instrument::{Counter, Family, Gauge, Histogram, InFlight, LabelEnum, LabelSet, LabelWriter};
 use crate::model::Unit;
-use crate::registry::{Metrics, Registry};
+use crate::registry::{Metrics, Registry, default_registry};
 
 /// What is worth knowing of a function, a query or a job: how often it ended and how, how long it took, how many are under way.
 ///
-/// A group of metrics, as a struct that derives [`Metrics`](crate::Metrics) is one:
+/// `#[measured]` on a function does all of this. A group of metrics, as a struct that derives [`Metrics`](crate::Metrics) is one:
 ///
 /// * `calls`, a counter by `outcome`: `ok`, `error`, or `abandoned` for a panic or a future that was dropped;
 /// * `call_duration_seconds`, a histogram;
@@ -95,8 +97,47 @@ impl Calls {
             calls: self,
             begun: Instant::now(),
             outcome: Outcome::Abandoned,
+            in_panic: std::thread::panicking(),
             _in_flight: self.in_flight.in_flight(),
         }
+    }
+
+    /// Begins a call of something that cannot fail: it ended well unless it panics.
+    ///
+    /// ```
+    /// use openmetrics::{Calls, Metrics, Registry};
+    ///
+    /// let calls = Calls::register(&Registry::new().scope("sweep"))?;
+    /// {
+    ///     let _call = calls.begin_infallible();
+    ///     // whatever takes its time
+    /// }
+    /// assert_eq!(calls.ok(), 1);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    pub fn begin_infallible(&self) -> Call<'_> {
+        let mut call = self.begin();
+        call.outcome = Outcome::Ok;
+        call
+    }
+
+    /// The calls of this prefix in the default registry, registered now if nobody asked for them before; behind `measured`.
+    ///
+    /// If they cannot be registered, the reason is printed on standard error, and what is counted is shown nowhere.
+    #[doc(hidden)]
+    pub fn at_first_use(place: &str, prefix: &'static str) -> Self {
+        static ALL: LazyLock<Mutex<HashMap<&'static str, Calls>>> = LazyLock::new(Mutex::default);
+        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(calls) = all.get(prefix) {
+            return calls.clone();
+        }
+        let calls = Self::register(&default_registry().scope(prefix)).or_else(|error| {
+            eprintln!("{place}: {prefix}_calls cannot be registered, so nobody sees what it counts: {error}");
+            Self::register(&Registry::new())
+        });
+        let calls = calls.expect("names without a prefix are right, and nobody else is in a new registry");
+        all.insert(prefix, calls.clone());
+        calls
     }
 
     /// Runs `f` as a call that ends with its result.
@@ -145,6 +186,8 @@ pub struct Call<'a> {
     calls: &'a Calls,
     begun: Instant,
     outcome: Outcome,
+    /// Whether it began while the thread panicked already: then that is no fault of this call.
+    in_panic: bool,
     _in_flight: InFlight,
 }
 
@@ -171,7 +214,12 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.calls.duration.observe_duration(self.begun.elapsed());
-        self.calls.ended.with(Ended { outcome: self.outcome }).inc();
+        // What cannot fail is told nothing when it ends.
+        let outcome = match self.outcome {
+            Outcome::Ok if std::thread::panicking() && !self.in_panic => Outcome::Abandoned,
+            outcome => outcome,
+        };
+        self.calls.ended.with(Ended { outcome }).inc();
     }
 }
 

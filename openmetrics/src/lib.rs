@@ -41,7 +41,7 @@
 //!
 //! # Features
 //!
-//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]`. All others only add: `http`, `json`, `parse`,
+//! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]` and `#[measured]`. All others only add: `http`, `json`, `parse`,
 //! `process`, `gzip`, `metrics`, `opentelemetry`, `testing`, `tokio`, `tower`, `tracing`.
 
 mod calls;
@@ -80,5 +80,5 @@ pub use error::{Error, Position};
 pub use http::serve;
 pub use instrument::{Counter, Family, Gauge, Histogram, LabelSet, LabelValue};
 #[cfg(feature = "derive")]
-pub use openmetrics_derive::{LabelSet, LabelValue, Metrics};
+pub use openmetrics_derive::{LabelSet, LabelValue, Metrics, measured};
 pub use registry::{Metrics, Registry};

@@ -136,7 +136,7 @@ fn family_labels(ty: &Type) -> Option<&Type> {
 }
 
 /// A prefix is the beginning of names: the same grammar, with no suffix to forbid.
-fn check_prefix(cx: &mut Ctxt, prefix: &Text) {
+pub(super) fn check_prefix(cx: &mut Ctxt, prefix: &Text) {
     if let Err(message) = valid::metric_name(&prefix.value) {
         cx.error(prefix, message);
     } else if prefix.value.ends_with('_') {

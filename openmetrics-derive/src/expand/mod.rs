@@ -2,6 +2,7 @@
 
 mod label_set;
 mod label_value;
+mod measured;
 mod metrics;
 
 use proc_macro2::TokenStream;
@@ -12,6 +13,8 @@ use crate::ast::{LabelSetInput, LabelValueInput, MetricsInput};
 use crate::attr::Text;
 use crate::ctxt::Ctxt;
 use crate::fallback;
+
+pub(crate) use measured::expand as measured;
 
 pub(crate) fn metrics(input: &DeriveInput) -> TokenStream {
     let mut cx = Ctxt::default();
