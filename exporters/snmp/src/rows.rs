@@ -89,6 +89,15 @@ impl Column {
         self.rows.push(Row { arcs_end, value });
     }
 
+    /// Whether both have the same rows, in the same order.
+    pub fn same_rows(&self, other: &Self) -> bool {
+        let ends = |column: &Self| column.rows.last().map(|row| row.arcs_end);
+        self.len() == other.len()
+            && ends(self) == ends(other)
+            && self.arcs == other.arcs
+            && self.rows.iter().zip(&other.rows).all(|(a, b)| a.arcs_end == b.arcs_end)
+    }
+
     fn keep(&mut self, octets: &[u8]) -> Option<(u32, u32)> {
         let from = u32::try_from(self.octets.len()).ok()?;
         let to = u32::try_from(self.octets.len() + octets.len()).ok()?;

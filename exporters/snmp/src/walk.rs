@@ -5,9 +5,12 @@
 //! table, several columns and as many rows as fill a reply. What a device cannot take makes requests smaller: fewer
 //! rows, then fewer columns, then one variable alone; what fails alone fails the walk, with its name.
 
+mod check;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 
+use self::check::Checked;
 use crate::ber;
 use crate::message::{ErrorStatus, Pdu, PduKind, Value, Version};
 use crate::oid::{Dotted, Oid};
@@ -122,6 +125,15 @@ struct Task {
     careful: bool,
     /// How many replies in a row had nothing for it.
     stalled: u8,
+    /// The task whose column lacks this row, though its neighbours have it.
+    fills: Option<usize>,
+}
+
+impl Task {
+    fn new(target: Target, table: usize) -> Self {
+        let (cursor, column) = (target.oid.to_vec(), Column::new(target.oid.clone()));
+        Self { target, cursor, column, table, seen: HashSet::new(), careful: false, stalled: 0, fills: None }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +164,9 @@ pub struct Walk {
     variable_octets: f32,
     rows: usize,
     octets: usize,
+    checked: Checked,
+    /// Tables with rows that were skipped.
+    skipped: HashSet<usize>,
 }
 
 /// How many columns that were not asked for yet go into one request.
@@ -175,6 +190,8 @@ impl Walk {
             variable_octets: VARIABLE_OCTETS,
             rows: 0,
             octets: 0,
+            checked: Checked::Not,
+            skipped: HashSet::new(),
         };
         let mut tables: HashMap<Vec<u32>, usize> = HashMap::new();
         let (mut scalars, mut columns) = (Vec::new(), Vec::new());
@@ -187,16 +204,7 @@ impl Walk {
                 TargetKind::Scalar | TargetKind::First => scalars.push(id),
                 TargetKind::Column { .. } => columns.push(id),
             }
-            let (cursor, column) = (target.oid.to_vec(), Column::new(target.oid.clone()));
-            walk.tasks.push(Task {
-                target,
-                cursor,
-                column,
-                table,
-                seen: HashSet::new(),
-                careful: false,
-                stalled: 0,
-            });
+            walk.tasks.push(Task::new(target, table));
         }
         walk.tables = vec![(0, 0); tables.len()];
         for group in [scalars, columns] {
@@ -212,7 +220,11 @@ impl Walk {
 
     /// The next request, if there is one to send now. Without one on its way either, the walk is done.
     pub fn next_ask(&mut self) -> Option<Ask> {
-        let (tasks, kind) = self.choose()?;
+        let chosen = self.choose();
+        let (tasks, kind) = match chosen {
+            None if self.flights.is_empty() && self.check() => self.choose()?,
+            chosen => chosen?,
+        };
         let names: Vec<Oid> = tasks
             .iter()
             .filter_map(|id| self.tasks.get(*id))
@@ -369,13 +381,15 @@ impl Walk {
                 .tasks
                 .iter()
                 .find(|id| self.tasks.get(**id).is_some_and(|task| task.target.oid[..] == name));
-            if let Some(task) = asked.and_then(|id| self.tasks.get_mut(*id))
+            if let Some(&id) = asked
+                && let Some(task) = self.tasks.get_mut(id)
                 && task.column.is_empty()
             {
                 let before = task.column.memory();
                 task.column.push(&[], *value);
                 self.octets += task.column.memory() - before;
                 self.rows += 1;
+                self.skipped_by_device(id);
             }
         }
     }
@@ -421,14 +435,23 @@ impl Walk {
         Ok(())
     }
 
+    /// Whether a request is about nothing but rows that may be missing.
+    fn only_fills(&self, flight: &Flight) -> bool {
+        flight.tasks.iter().all(|id| self.tasks.get(*id).is_some_and(|task| task.fills.is_some()))
+    }
+
     fn empty(&mut self, flight: &Flight) -> Result<(), Fault> {
+        if self.only_fills(flight) {
+            return Ok(());
+        }
         flight.tasks.iter().try_for_each(|id| self.stall(*id))
     }
 
     fn failed(&mut self, flight: &Flight, status: ErrorStatus, index: u32) -> Result<(), Fault> {
         let blamed = (index as usize).checked_sub(1).filter(|at| *at < flight.tasks.len());
         if status == ErrorStatus::TOO_BIG {
-            return if self.shrink(flight) { Ok(()) } else { Err(self.fault(flight, status)) };
+            let goes_on = self.shrink(flight) || self.only_fills(flight);
+            return if goes_on { Ok(()) } else { Err(self.fault(flight, status)) };
         }
         if status == ErrorStatus::NO_SUCH_NAME && self.style.version == Version::V1 {
             // How version 1 says that there is nothing after a name, or no such variable.
@@ -445,6 +468,9 @@ impl Walk {
                 }
             }
             return Ok(());
+        }
+        if self.only_fills(flight) {
+            return Ok(()); // as good as not there
         }
         let careful = |walk: &Self, id: &usize| walk.tasks.get(*id).is_none_or(|task| task.careful);
         if let [only] = flight.tasks[..]
@@ -473,7 +499,7 @@ impl Walk {
     /// Gives up on a request that gets no answer, for smaller ones. `false` if it is as small as it can be.
     pub fn give_up(&mut self, key: u32) -> bool {
         let Some(flight) = self.flights.get(&key).cloned() else { return false };
-        let smaller = self.shrink(&flight);
+        let smaller = self.only_fills(&flight) || self.shrink(&flight);
         if smaller {
             self.flights.remove(&key);
         }
@@ -518,7 +544,8 @@ impl Walk {
     }
 
     /// What was found, in the order of the names.
-    pub fn finish(self) -> Vec<Column> {
+    pub fn finish(mut self) -> Vec<Column> {
+        self.fill();
         let mut columns: Vec<Column> = self.tasks.into_iter().map(|task| task.column).collect();
         columns.sort_by(|a, b| a.prefix().cmp(b.prefix()));
         columns
@@ -544,6 +571,10 @@ mod tests {
         /// At this name it goes back to the first one.
         circle: Option<Vec<u32>>,
         version1: bool,
+        /// Asked for several rows at once, it leaves this one out.
+        skips: Option<Vec<u32>>,
+        /// Asked for rows that are not there by name, it fails.
+        strict: bool,
     }
 
     impl Device {
@@ -576,6 +607,11 @@ mod tests {
                 status = 5;
             } else if self.repetitions.is_some_and(|most| ask.repetitions > most) {
                 status = 1;
+            } else if ask.kind == PduKind::Get
+                && self.strict
+                && ask.names.iter().any(|name| !self.rows.contains_key(&name[..]))
+            {
+                status = 5;
             } else if ask.kind == PduKind::Get {
                 found =
                     ask.names.iter().map(|name| (name.to_vec(), self.rows.get(&name[..]).copied())).collect();
@@ -583,7 +619,10 @@ mod tests {
                 let mut cursors: Vec<Vec<u32>> = ask.names.iter().map(|name| name.to_vec()).collect();
                 for _ in 0..ask.repetitions.max(1) {
                     for cursor in &mut cursors {
-                        match self.after(cursor) {
+                        let skip = |name: &[u32]| ask.repetitions > 1 && self.skips.as_deref() == Some(name);
+                        let next = self.after(cursor);
+                        match next.and_then(|next| if skip(next.0) { self.after(next.0) } else { Some(next) })
+                        {
                             Some((name, value)) => {
                                 cursor.clone_from(name);
                                 found.push((name.clone(), Some(value)));
@@ -728,6 +767,32 @@ mod tests {
         let fault = device.walk(vec![column("1.3.6.1.1"), column("1.3.6.1.2")], false).0.unwrap_err();
         assert_eq!(fault, Fault::Status(ErrorStatus::GEN_ERR, broken));
         assert_eq!(fault.to_string(), "the device answers genErr at 1.3.6.1.2");
+    }
+
+    #[test]
+    fn rows_that_were_skipped_are_found() {
+        let names: Vec<String> =
+            [2, 3].iter().flat_map(|at| (1..=40).map(move |row| format!("1.3.6.1.{at}.{row}"))).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let targets = [column("1.3.6.1.2"), column("1.3.6.1.3")];
+        for skipped in ["1.3.6.1.2.1", "1.3.6.1.2.20", "1.3.6.1.3.40"] {
+            let skips = Some(skipped.parse::<Oid>().unwrap().to_vec());
+            let device = Device { skips, ..Device::with(&names) };
+            assert!(finds_all(&device, &targets), "{skipped}");
+            // A column alone has nothing to be compared with.
+            let alone = targets.iter().map(|one| device.walk(vec![one.clone()], false).0.unwrap()[0].len());
+            assert_eq!(alone.sum::<usize>(), 79, "{skipped}");
+        }
+    }
+
+    #[test]
+    fn gaps_stay_gaps_whatever_the_device_says_of_them() {
+        let names = ["1.3.6.1.2.1", "1.3.6.1.2.2", "1.3.6.1.2.3", "1.3.6.1.3.2", "1.3.6.1.4.1"];
+        let targets = [column("1.3.6.1.2"), column("1.3.6.1.3"), column("1.3.6.1.4")];
+        for strict in [false, true] {
+            assert!(finds_all(&Device { strict, ..Device::with(&names) }, &targets));
+        }
+        assert!(finds_all(&Device { version1: true, ..Device::with(&names) }, &targets));
     }
 
     #[test]
