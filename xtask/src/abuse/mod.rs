@@ -136,13 +136,21 @@ pub fn in_brief(kind: Kind, path: &Path) {
     let scale = Scale { soak: Duration::from_secs(3), brief: true };
     // Slow readers are cut by the clock of the server; the library's own tests have that with shorter limits.
     for case in CASES.iter().filter(|case| !["slow-readers", "timing"].contains(&case.name)) {
-        let start = Instant::now();
-        match case.run(&subject, scale) {
-            Some(Ok(figures)) => {
-                println!("{}: {figures}, in {:.1} s", case.name, start.elapsed().as_secs_f64());
+        // A machine that stands still for a while, as those of CI do, is no fault of ours; twice is.
+        for is_last in [false, true] {
+            let start = Instant::now();
+            match case.run(&subject, scale) {
+                Some(Ok(figures)) => {
+                    println!("{}: {figures}, in {:.1} s", case.name, start.elapsed().as_secs_f64());
+                }
+                Some(Err(why)) if is_last => panic!("{}: {why}", case.name),
+                Some(Err(why)) => {
+                    eprintln!("{}: {why}; once more", case.name);
+                    continue;
+                }
+                None => {}
             }
-            Some(Err(why)) => panic!("{}: {why}", case.name),
-            None => {}
+            break;
         }
     }
 }
