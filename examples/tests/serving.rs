@@ -154,7 +154,7 @@ fn quickstart_under_abuse() {
 fn axum_under_load_is_counted_exactly_and_by_route() {
     const CLIENTS: usize = 8;
     const ROUNDS: usize = 50;
-    let service = Program::start(&program("axum_service"), &["--listen", "127.0.0.1:0"]);
+    let service = Program::start(&program("axum"), &["--listen", "127.0.0.1:0"]);
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
             let service = &service;

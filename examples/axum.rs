@@ -1,6 +1,6 @@
 //! A service built with axum, measured by one layer, with its metrics among its own routes.
 //!
-//!     cargo run --release --example axum_service -p openmetrics-examples -- --listen 127.0.0.1:8080
+//!     cargo run --release --example axum -p openmetrics-examples -- --listen 127.0.0.1:8080
 //!     curl -H 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' http://127.0.0.1:8080/users/7
 //!     curl -H 'Accept: application/openmetrics-text' http://127.0.0.1:8080/metrics
 //!
