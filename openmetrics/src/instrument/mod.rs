@@ -34,6 +34,8 @@ mod histogram;
 mod info;
 mod labels;
 mod lifetime;
+#[cfg(all(loom, test))]
+mod loom_models;
 mod number;
 mod options;
 mod part;

@@ -110,12 +110,6 @@ impl Part {
         seq
     }
 
-    /// For the models, which have to see what comes of it.
-    #[cfg(all(loom, test))]
-    pub(crate) fn end_without_order(&self, begun: u64) {
-        self.seq.store(begun + 2, Ordering::Relaxed);
-    }
-
     /// For the models: whether nobody writes.
     #[cfg(all(loom, test))]
     pub(crate) fn is_quiet(&self) -> bool {

@@ -1,0 +1,159 @@
+//! Models of the lock-free parts, every interleaving of them, each beside a mistake that has to be found.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::Options;
+use super::part::{Layout, Part, PartCopy};
+use super::slot::Entry;
+use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+
+/// Values that each writer observes.
+const VALUES: [f64; 2] = [1.0, 16.0];
+
+/// A part that has its table already, as `OnceLock`s are none of loom's.
+fn part() -> Part {
+    let part = Part::new(2);
+    part.conform(Layout { generation: 0, halvings: 5, threshold: 0.0 }, 1);
+    record(&part, VALUES[0]);
+    part
+}
+
+fn record(part: &Part, value: f64) {
+    part.add_sum(value);
+    part.add_classic(usize::from(value > 1.0));
+    part.add_native(value, |_| 32);
+}
+
+fn two_share_a_part(begin: fn(&Part) -> bool) {
+    loom::model(move || {
+        let part = Arc::new(part());
+        let write = move |part: &Part| {
+            while !begin(part) {
+                thread::yield_now();
+            }
+            record(part, VALUES[1]);
+            part.end();
+        };
+        let writer = {
+            let part = Arc::clone(&part);
+            thread::spawn(move || write(&part))
+        };
+        write(&part);
+        writer.join().unwrap();
+        let mut copy = PartCopy::default();
+        assert!(part.try_read(&mut copy));
+        assert_eq!(copy.classic, [1, 2], "both are counted in buckets");
+    });
+}
+
+#[test]
+fn nothing_is_lost_in_parts_that_are_shared() {
+    two_share_a_part(Part::try_begin);
+}
+
+/// The planted mistake: to look whether somebody writes, and to begin only then.
+#[test]
+#[should_panic(expected = "buckets")]
+fn looking_before_beginning_is_too_late() {
+    two_share_a_part(|part| part.is_quiet() && part.begin_owned() & 1 == 0);
+}
+
+/// What the arenas of threads do: cells with plain loads and stores, handed on from thread to thread.
+fn a_cell_is_handed_on(give_back: fn(&Handed), take: fn(&Handed) -> bool) {
+    loom::model(move || {
+        let handed = Arc::new(Handed::default());
+        let first = {
+            let handed = Arc::clone(&handed);
+            thread::spawn(move || {
+                handed.count();
+                give_back(&handed);
+            })
+        };
+        if take(&handed) {
+            handed.count();
+            assert_eq!(handed.cell.load(Ordering::Relaxed), 2, "counted on");
+        }
+        first.join().unwrap();
+    });
+}
+
+struct Handed {
+    cell: AtomicU64,
+    is_idle: Mutex<bool>,
+    flag: AtomicBool,
+}
+
+impl Default for Handed {
+    fn default() -> Self {
+        Self { cell: AtomicU64::new(0), is_idle: Mutex::new(false), flag: AtomicBool::new(false) }
+    }
+}
+
+impl Handed {
+    fn count(&self) {
+        self.cell.store(self.cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_takes_over_a_cell_counts_on() {
+    a_cell_is_handed_on(
+        |handed| *handed.is_idle.lock().unwrap() = true,
+        |handed| *handed.is_idle.lock().unwrap(),
+    );
+}
+
+/// The planted mistake: a flag without an order instead of the lock.
+#[test]
+#[should_panic(expected = "counted on")]
+fn a_cell_handed_on_without_order_loses() {
+    a_cell_is_handed_on(
+        |handed| handed.flag.store(true, Ordering::Relaxed),
+        |handed| handed.flag.load(Ordering::Relaxed),
+    );
+}
+
+/// An entry that goes from one series to another while somebody holds on to what he found.
+fn an_entry_changes_hands(hold: fn(&Entry<super::CounterCell<u64>>) -> bool) {
+    loom::model(move || {
+        let shape = <super::CounterCell<u64> as super::Cell>::shape(&Options::new()).unwrap();
+        let entry = Entry::dead(<super::CounterCell<u64> as super::Cell>::new(&shape));
+        entry.key[0].store(1, Ordering::Relaxed);
+        entry.revive();
+        let entry = Arc::new(entry);
+        let remover = {
+            let entry = Arc::clone(&entry);
+            thread::spawn(move || {
+                entry.bury();
+                if entry.is_free() {
+                    entry.key[0].store(2, Ordering::Relaxed);
+                    entry.key[1].store(2, Ordering::Relaxed);
+                    entry.revive();
+                }
+            })
+        };
+        if hold(&entry) {
+            let first = entry.key[0].load(Ordering::Relaxed);
+            let second = entry.key[1].load(Ordering::Relaxed);
+            assert!((first, second) == (1, 0) || (first, second) == (2, 2), "a key of one series");
+            entry.release();
+        }
+        remover.join().unwrap();
+    });
+}
+
+#[test]
+fn who_holds_an_entry_sees_its_series() {
+    an_entry_changes_hands(Entry::hold);
+}
+
+/// The planted mistake: to look at the key without being counted.
+#[test]
+#[should_panic(expected = "a key of one series")]
+fn who_is_not_counted_sees_half_a_key() {
+    an_entry_changes_hands(|entry| {
+        entry.hold_again();
+        true
+    });
+}
