@@ -59,6 +59,45 @@ fn looking_before_beginning_is_too_late() {
     two_share_a_part(|part| part.is_quiet() && part.begin_owned() & 1 == 0);
 }
 
+/// A thread that counts in a part of its own, and a scrape that reads it meanwhile.
+fn a_part_is_read(read: fn(&Part, &mut PartCopy) -> bool) {
+    loom::model(move || {
+        let part = Arc::new(part());
+        let reader = {
+            let part = Arc::clone(&part);
+            thread::spawn(move || {
+                let mut copy = PartCopy::default();
+                if read(&part, &mut copy) {
+                    let classic: u64 = copy.classic.iter().sum();
+                    let sum = VALUES.iter().take(classic as usize).sum::<f64>();
+                    assert!(copy.sum == sum, "of one piece");
+                }
+            })
+        };
+        let begun = part.begin_owned();
+        part.add_sum(VALUES[1]);
+        part.add_classic(1);
+        part.end_owned(begun);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn a_reading_is_of_one_piece() {
+    a_part_is_read(Part::try_read);
+}
+
+/// The planted mistake: not to look at the number again after reading.
+#[test]
+#[should_panic(expected = "of one piece")]
+fn a_reading_that_is_not_looked_at_again_is_torn() {
+    a_part_is_read(|part, copy| {
+        let is_quiet = part.is_quiet();
+        part.read(copy);
+        is_quiet
+    });
+}
+
 /// What the arenas of threads do: cells with plain loads and stores, handed on from thread to thread.
 fn a_cell_is_handed_on(give_back: fn(&Handed), take: fn(&Handed) -> bool) {
     loom::model(move || {
