@@ -2,4 +2,7 @@
 //! do to it.
 
 pub mod abuse;
+mod folder;
 pub mod peers;
+
+pub use folder::Folder;

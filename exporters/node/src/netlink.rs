@@ -117,7 +117,8 @@ fn walk(datagram: &[u8], sequence: u32, each: &mut dyn FnMut(u16, &[u8])) -> Res
     Ok(false)
 }
 
-const fn align(length: usize) -> usize {
+/// The length with its padding.
+pub const fn align(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 
@@ -246,6 +247,19 @@ pub fn links(route: &mut Route, mut each: impl FnMut(LinkHead, &[u8])) -> Result
             each(head, payload.get(IFINFOMSG..).unwrap_or_default());
         }
     })
+}
+
+/// What tests of collectors make messages with.
+#[cfg(test)]
+pub(crate) mod for_tests {
+    /// An attribute, with its padding.
+    pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(super::align(bytes.len()), 0);
+        bytes
+    }
 }
 
 #[cfg(test)]

@@ -1,44 +1,18 @@
 //! An exporter as a process: what its supervisor tells it and hears from it, and what it says to anybody at all.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use xtask::Folder;
+
 /// How long anything may take on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A folder of the test's own, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("process-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
-        fs::write(&new, text).unwrap();
-        fs::rename(new, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The example `demo`, which cargo builds beside the tests.
 fn demo() -> PathBuf {
@@ -115,8 +89,8 @@ fn sockets_of_systemd_are_served_whatever_their_kind() {
     assert!(ask(TcpStream::connect(address).unwrap(), "").starts_with("HTTP/1.1 200 OK\r\n"));
     running.stop();
 
-    let folder = Folder::new();
-    let path = folder.0.join("socket");
+    let folder = Folder::new("process");
+    let path = folder.path().join("socket");
     let running = Running::start(with_socket(UnixListener::bind(&path).unwrap().into(), 1));
     assert!(ask(UnixStream::connect(&path).unwrap(), "").contains("folder_exporter_build_info"));
     running.stop();
@@ -132,8 +106,8 @@ fn without_sockets_of_systemd_the_start_says_what_to_do() {
 
 #[test]
 fn systemd_hears_of_the_start_the_watchdog_and_the_stop() {
-    let folder = Folder::new();
-    let path = folder.0.join("notify");
+    let folder = Folder::new("process");
+    let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let next = || {
@@ -192,7 +166,7 @@ fn secrets_are_in_no_log_no_page_and_no_error() {
     const PASSWORD: &str = "plenty-secret-password";
     const WRONG: &str = "another-secret-guess";
     const KEY: &str = "SECRETKEYSECRETKEY";
-    let folder = Folder::new();
+    let folder = Folder::new("process");
     let hash = bcrypt::hash(PASSWORD, 4).unwrap();
     let good = format!("basic_auth_users:\n  alice: {hash}\n");
     let config = folder.write("web.yml", &good);

@@ -1,11 +1,9 @@
 //! The web configuration, over real sockets.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,34 +15,7 @@ use rcgen::{CertificateParams, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
-
-/// A folder of the test's own, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("web-config-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        // As people and tools should: readers see the old file or the new one.
-        let new = self.0.join(format!("{name}.new"));
-        fs::write(&new, text).unwrap();
-        fs::rename(new, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use xtask::Folder;
 
 /// A self-signed certificate and its key, in PEM.
 struct Identity {
@@ -181,7 +152,8 @@ async fn secure(address: SocketAddr, tls: rustls::ClientConfig, path: &str) -> A
 
 #[tokio::test]
 async fn tls_with_http_1_and_2_and_a_certificate_that_changes() {
-    let (folder, first, second) = (Folder::new(), identity(&["localhost"]), identity(&["localhost"]));
+    let (folder, first, second) =
+        (Folder::new("web-config"), identity(&["localhost"]), identity(&["localhost"]));
     folder.write("a.crt", &first.certificate);
     folder.write("a.key", &first.key);
     let config = folder.write("web.yml", "tls_server_config: { cert_file: a.crt, key_file: a.key }\n");
@@ -205,7 +177,7 @@ async fn tls_with_http_1_and_2_and_a_certificate_that_changes() {
 
 #[tokio::test]
 async fn http2_can_be_turned_off() {
-    let (folder, server) = (Folder::new(), identity(&["localhost"]));
+    let (folder, server) = (Folder::new("web-config"), identity(&["localhost"]));
     folder.write("a.crt", &server.certificate);
     let key = server.key.replace('\n', "\n    ");
     let text = format!(
@@ -220,7 +192,7 @@ async fn http2_can_be_turned_off() {
 
 #[tokio::test]
 async fn clients_are_asked_for_certificates() {
-    let (folder, server) = (Folder::new(), identity(&["localhost"]));
+    let (folder, server) = (Folder::new("web-config"), identity(&["localhost"]));
     let (known, stranger) = (identity(&["scraper.example", "10.1.2.3"]), identity(&["scraper.example"]));
     folder.write("a.crt", &server.certificate);
     folder.write("a.key", &server.key);
@@ -264,7 +236,7 @@ const RIGHT: (&str, &str) = ("authorization", "Basic YWxpY2U6Y29ycmVjdCBob3JzZQ=
 
 #[tokio::test]
 async fn users_headers_and_a_configuration_that_goes_bad_and_good_again() {
-    let folder = Folder::new();
+    let folder = Folder::new("web-config");
     let headers = "http_server_config:\n  headers:\n    X-Frame-Options: sameorigin\n";
     let config = folder.write("web.yml", &(alice() + headers));
     let running = start(&config);
@@ -301,7 +273,7 @@ async fn users_headers_and_a_configuration_that_goes_bad_and_good_again() {
 
 #[tokio::test]
 async fn a_rate_is_kept() {
-    let folder = Folder::new();
+    let folder = Folder::new("web-config");
     let running = start(&folder.write("web.yml", "rate_limit:\n  interval: 1h\n  burst: 3\n"));
     let mut answers = Vec::new();
     for _ in 0..5 {
@@ -313,7 +285,7 @@ async fn a_rate_is_kept() {
 
 #[test]
 fn secrets_are_in_no_error() {
-    let folder = Folder::new();
+    let folder = Folder::new("web-config");
     let server = identity(&["localhost"]);
     folder.write("a.crt", &server.certificate);
     for text in [
@@ -336,7 +308,7 @@ fn secrets_are_in_no_error() {
 
 #[test]
 fn mistakes_of_meaning_have_their_place_as_well() {
-    let folder = Folder::new();
+    let folder = Folder::new("web-config");
     let server = identity(&["localhost"]);
     folder.write("a.crt", &server.certificate);
     folder.write("a.key", &server.key);
@@ -398,7 +370,7 @@ const NEWER_FIELDS: &[&str] = &["cert", "key", "client_ca", "client_allowed_sans
 #[test]
 fn promtool_comes_to_the_same_verdict() {
     let Some(promtool) = xtask::peers::find("promtool") else { return };
-    let folder = Folder::new();
+    let folder = Folder::new("web-config");
     let server = identity(&["localhost"]);
     folder.write("a.crt", &server.certificate);
     folder.write("a.key", &server.key);

@@ -76,10 +76,8 @@ impl<M: Metric> Inner<M> {
 
     fn unguard(&self, at: u32, birth: u64) {
         let mut state = self.lock();
-        let Some((born, guards)) = state.lives.guards.get_mut(&at).filter(|(born, _)| *born == birth) else {
-            return;
-        };
-        debug_assert_eq!(*born, birth, "looked for above");
+        let guards = state.lives.guards.get_mut(&at);
+        let Some((_, guards)) = guards.filter(|(born, _)| *born == birth) else { return };
         *guards -= 1;
         if *guards == 0 {
             state.lives.guards.remove(&at);

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{Answer, Connection};
-use super::subject::{Folder, Running, Subject};
+use super::subject::{Running, Subject};
 use super::{Kind, Scale, Verdict};
+use crate::Folder;
 use crate::peers::say_skipped;
 
 /// What a scraper says it will wait.
@@ -30,8 +31,8 @@ pub(super) fn run(subject: &Subject, scale: Scale) -> Verdict {
 
 /// A pipe without a writer among the text files of the node exporter, beside a file that is well.
 fn pipe(subject: &Subject, scale: Scale) -> Result<String, String> {
-    let folder = Folder::new("pipe")?;
-    folder.write("good.prom", "abuse_good 1\n")?;
+    let folder = Folder::new("pipe");
+    folder.write("good.prom", "abuse_good 1\n");
     let pipe = folder.path().join("pipe.prom");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o644.into()).map_err(|e| format!("mkfifo: {e}"))?;
     let of_folder = format!("--collector.textfile.directory={}", folder.path().display());
@@ -62,11 +63,11 @@ fn hanging_mount(subject: &Subject, at: &Path, more: &[&str]) -> Option<Running>
 
 /// A mount that hangs, in the list of mounts that the exporter reads: that of process 1, which is not in its view.
 fn mount(subject: &Subject, scale: Scale) -> Verdict {
-    let (folder, at) =
-        match Folder::new("mount").and_then(|folder| Ok((procfs_with_a_mount(&folder)?, folder))) {
-            Ok((at, folder)) => (folder, at),
-            Err(why) => return Some(Err(why)),
-        };
+    let folder = Folder::new("mount");
+    let at = match procfs_with_a_mount(&folder) {
+        Ok(at) => at,
+        Err(why) => return Some(Err(why)),
+    };
     let of_proc = format!("--path.procfs={}", folder.path().display());
     let running = hanging_mount(subject, &at, &[&of_proc])?;
     let of_it = format!("mountpoint=\"{}\"", at.display());
@@ -100,24 +101,21 @@ fn procfs_with_a_mount(folder: &Folder) -> Result<PathBuf, String> {
                 .map_err(|e| e.to_string())?;
         }
     }
-    let at = folder.folder("hung")?;
-    folder.folder("1")?;
+    let at = folder.folder("hung");
+    folder.folder("1");
     for list in ["1/mounts", "1/mountinfo"] {
         let line = match list {
             "1/mounts" => format!("hung {} fuse rw 0 0\n", at.display()),
             _ => format!("99 1 0:99 / {} rw - fuse hung rw\n", at.display()),
         };
-        folder.write(list, &line)?;
+        folder.write(list, &line);
     }
     Ok(at)
 }
 
 fn sensor(subject: &Subject, scale: Scale) -> Verdict {
-    let made = Folder::new("sensor").and_then(|folder| Ok((folder.folder("class/hwmon")?, folder)));
-    let (sensors, folder) = match made {
-        Ok(made) => made,
-        Err(why) => return Some(Err(why)),
-    };
+    let folder = Folder::new("sensor");
+    let sensors = folder.folder("class/hwmon");
     let of_sys = format!("--path.sysfs={}", folder.path().display());
     let running = hanging_mount(subject, &sensors, &[&of_sys])?;
     let is_well = |page: &str| {

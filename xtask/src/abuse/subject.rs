@@ -149,36 +149,3 @@ impl Running {
         Path::new("/proc").join(self.0.pid().to_string()).join(file)
     }
 }
-
-/// A folder of a case's own, removed at its end.
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    pub(super) fn new(name: &str) -> Result<Self, String> {
-        let path = std::env::temp_dir().join(format!("abuse-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(super) fn folder(&self, name: &str) -> Result<PathBuf, String> {
-        let path = self.0.join(name);
-        fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(path)
-    }
-
-    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, String> {
-        let path = self.0.join(name);
-        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}

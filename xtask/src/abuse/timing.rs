@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::client::Connection;
-use super::subject::{Folder, Subject};
+use super::subject::Subject;
 use super::{Kind, Scale, Verdict};
+use crate::Folder;
 
 /// Of a password that nobody types; at cost 10, as `htpasswd -B` and people make them.
 const CONFIG: &str =
@@ -23,8 +24,8 @@ pub(super) fn run(subject: &Subject, scale: Scale) -> Verdict {
 }
 
 fn measure(subject: &Subject, scale: Scale) -> Result<String, String> {
-    let folder = Folder::new("timing")?;
-    let config = format!("--web.config.file={}", folder.write("web.yml", CONFIG)?.display());
+    let folder = Folder::new("timing");
+    let config = format!("--web.config.file={}", folder.write("web.yml", CONFIG).display());
     let running = subject.start_with(&[&config]);
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     let mut connection = None;

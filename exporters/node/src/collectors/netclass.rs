@@ -391,14 +391,7 @@ fn read_number(file: &mut KeptFile) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = ((4 + value.len()) as u16).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::netlink::for_tests::attribute;
 
     #[test]
     fn netlink_as_sysfs_would_tell_it() {

@@ -394,6 +394,7 @@ fn scope(address: &IpAddr) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::for_tests::attribute;
 
     #[test]
     fn a_line_of_the_file() {
@@ -408,13 +409,6 @@ mod tests {
 
     #[test]
     fn wide_counters_go_before_narrow_ones() {
-        let attribute = |kind: u16, value: &[u8]| {
-            let mut bytes = ((4 + value.len()) as u16).to_ne_bytes().to_vec();
-            bytes.extend(kind.to_ne_bytes());
-            bytes.extend(value);
-            bytes.resize(bytes.len().next_multiple_of(4), 0);
-            bytes
-        };
         let name = attribute(ifla::IFNAME, b"lo\0");
         let narrow = attribute(ifla::STATS, &7_u32.to_ne_bytes());
         let wide = attribute(ifla::STATS64, &(1_u64 << 40).to_ne_bytes());

@@ -9,7 +9,7 @@ use super::Spec;
 use crate::families::{gauge, info};
 use crate::gathered::{Gathered, Reader};
 use crate::host::Error;
-use crate::netlink::{Route, attributes, ifla, links, text, u16_at, u32_at};
+use crate::netlink::{align, Route, attributes, ifla, links, text, u16_at, u32_at};
 
 pub(super) static SPEC: Spec = Spec {
     name: "network_route",
@@ -131,7 +131,7 @@ fn parse(message: &[u8], hops: &mut Vec<Hop>) {
             weight: Some(u32::from(*weight) + 1),
             ..hop.clone()
         });
-        ways = ways.get(length.next_multiple_of(4)..).unwrap_or_default();
+        ways = ways.get(align(length)..).unwrap_or_default();
     }
 }
 
@@ -175,14 +175,7 @@ fn protocol(number: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::netlink::for_tests::attribute;
 
     #[test]
     fn routes_with_one_way_and_with_many() {

@@ -175,15 +175,7 @@ fn from_json(text: &str) -> impl Iterator<Item = (&str, &str, [u64; 7])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.extend((4 + value.len() as u16).to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::netlink::for_tests::attribute;
 
     #[test]
     fn a_message_of_a_queue() {

@@ -392,14 +392,7 @@ fn station(object: &Value) -> Station {
 mod tests {
     use super::*;
     use crate::host::for_tests::Tree;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::netlink::for_tests::attribute;
 
     #[test]
     fn a_message_of_a_station() {

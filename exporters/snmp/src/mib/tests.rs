@@ -1,35 +1,16 @@
 //! From folders of MIBs and a configuration to what it stands for, whole.
 
+use xtask::Folder;
+
 use super::{Mibs, Options};
 use crate::config::Config;
 
-/// A folder that goes away.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(test: &str, files: &[(&str, &str)]) -> Self {
-        let folder = std::env::temp_dir().join(format!("snmp-bridge-{test}-{}", std::process::id()));
-        for (name, text) in files {
-            let path = folder.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        Self(folder)
-    }
-
-    fn complete(&self, modules: &str) -> Result<(String, Vec<String>), String> {
-        let mut config = Config::parse(&format!("modules:\n{modules}")).unwrap();
-        let mibs = Mibs::open(std::slice::from_ref(&self.0), Options::default()).unwrap();
-        let warnings = mibs.complete(&mut config).map_err(|error| error.to_string())?;
-        let warnings = warnings.into_iter().map(|warning| format!("{}: {}", warning.module, warning.message));
-        Ok((config.to_yaml(), warnings.collect()))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
+fn complete(folder: &Folder, modules: &str) -> Result<(String, Vec<String>), String> {
+    let mut config = Config::parse(&format!("modules:\n{modules}")).unwrap();
+    let mibs = Mibs::open(&[folder.path().to_owned()], Options::default()).unwrap();
+    let warnings = mibs.complete(&mut config).map_err(|error| error.to_string())?;
+    let warnings = warnings.into_iter().map(|warning| format!("{}: {}", warning.module, warning.message));
+    Ok((config.to_yaml(), warnings.collect()))
 }
 
 const SMI: &str = "SNMPv2-SMI DEFINITIONS ::= BEGIN
@@ -54,21 +35,23 @@ const MORE: &str = "ACME-MORE-MIB DEFINITIONS ::= BEGIN
     turnTable OBJECT-TYPE SYNTAX SEQUENCE OF TurnEntry MAX-ACCESS not-accessible STATUS current DESCRIPTION \"\" ::= { acme 3 }
     turns OBJECT-TYPE SYNTAX Counter64 MAX-ACCESS read-only STATUS current DESCRIPTION \"Turns\" ::= { turnEntry 1 } END";
 
-fn folder(test: &str) -> Folder {
-    let files = [
+fn folder() -> Folder {
+    let folder = Folder::new("mibs");
+    for (name, text) in [
         ("SMI.txt", SMI),
         ("TC", TC),
         ("acme/ACME-MIB.mib", ACME),
         ("acme/more.my", MORE),
         ("notes.txt", "No MIB."),
-    ];
-    Folder::new(test, &files)
+    ] {
+        folder.write(name, text);
+    }
+    folder
 }
 
 #[test]
 fn a_module_of_names_is_what_the_generator_makes_of_it() {
-    let (yaml, warnings) = folder("names")
-        .complete(
+    let (yaml, warnings) = complete(&folder(),
             "  m:\n    walk: [acme]\n    retries: 1\n    lookups: [{source_indexes: [fanAddress], lookup: fanName}]\n    \
              overrides: {fanName: {ignore: true}, fanState: {type: EnumAsStateSet}, acmeUptime: {scale: 0.01}}\n",
         )
@@ -94,8 +77,8 @@ fn a_module_of_names_is_what_the_generator_makes_of_it() {
 
 #[test]
 fn names_are_found_with_and_without_their_module_and_as_identifiers() {
-    let folder = folder("found");
-    let walk = |walk: &str| folder.complete(&format!("  m: {{walk: [{walk}]}}\n")).unwrap().0;
+    let folder = folder();
+    let walk = |walk: &str| complete(&folder, &format!("  m: {{walk: [{walk}]}}\n")).unwrap().0;
     let table = walk("ACME-MIB::fanTable");
     assert_eq!(walk("fanTable"), table);
     assert_eq!(walk("1.3.6.1.4.1.99999.2"), table);
@@ -109,7 +92,8 @@ fn names_are_found_with_and_without_their_module_and_as_identifiers() {
 
 #[test]
 fn filters_ask_for_rows() {
-    let yaml = folder("filters").complete(
+    let yaml = complete(
+        &folder(),
         "  m:\n    walk: [turns]\n    filters: {static: [{targets: [turns], indices: ['3', '4']}]}\n",
     );
     let yaml = yaml.unwrap().0;
@@ -121,15 +105,15 @@ fn filters_ask_for_rows() {
 
 #[test]
 fn what_is_not_there_is_told() {
-    let folder = folder("missing");
-    let fails = |module: &str| folder.complete(&format!("  m: {{{module}}}\n")).unwrap_err();
+    let folder = folder();
+    let fails = |module: &str| complete(&folder, &format!("  m: {{{module}}}\n")).unwrap_err();
     assert_eq!(fails("walk: [fenTable]"), "module m: walk: no MIB defines \"fenTable\"");
     assert_eq!(fails("walk: [NO-MIB::fanTable]"), "module m: walk: no MIB defines \"NO-MIB::fanTable\"");
     let lookup = fails("walk: [fanTable], lookups: [{source_indexes: [fanAddress], lookup: fenName}]");
     assert_eq!(lookup, "module m: lookups: no MIB defines fenName");
     let (_, warnings) =
-        folder.complete("  m: {walk: [fanTable], overrides: {fen: {type: gauge}}}\n").unwrap();
+        complete(&folder, "  m: {walk: [fanTable], overrides: {fen: {type: gauge}}}\n").unwrap();
     assert_eq!(warnings, ["m: overrides: fen: no MIB defines it"]);
-    let none = Mibs::open(&[folder.0.join("none")], Options::default()).unwrap_err().to_string();
+    let none = Mibs::open(&[folder.path().join("none")], Options::default()).unwrap_err().to_string();
     assert!(none.contains("none: No such file"), "{none}");
 }
