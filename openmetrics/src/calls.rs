@@ -1,14 +1,12 @@
 //! How a function fares: calls, errors, time, and how many are under way.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::error::Error;
 use crate::instrument::{Counter, Family, Gauge, Histogram, InFlight, LabelEnum, LabelSet, LabelWriter};
 use crate::model::Unit;
-use crate::registry::{Metrics, Registry, default_registry};
+use crate::registry::{Metrics, Registry, default_registry, once};
 
 /// What is worth knowing of a function, a query or a job: how often it ended and how, how long it took, how many are under way.
 ///
@@ -122,22 +120,11 @@ impl Calls {
     }
 
     /// The calls of this prefix in the default registry, registered now if nobody asked for them before; behind `measured`.
-    ///
-    /// If they cannot be registered, the reason is printed on standard error, and what is counted is shown nowhere.
     #[doc(hidden)]
     pub fn at_first_use(place: &str, prefix: &'static str) -> Self {
-        static ALL: LazyLock<Mutex<HashMap<&'static str, Calls>>> = LazyLock::new(Mutex::default);
-        let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(calls) = all.get(prefix) {
-            return calls.clone();
-        }
-        let calls = Self::register(&default_registry().scope(prefix)).or_else(|error| {
-            eprintln!("{place}: {prefix}_calls cannot be registered, so nobody sees what it counts: {error}");
-            Self::register(&Registry::new())
-        });
-        let calls = calls.expect("names without a prefix are right, and nobody else is in a new registry");
-        all.insert(prefix, calls.clone());
-        calls
+        let register = || Self::register(&default_registry().scope(prefix));
+        let calls = once(place, prefix, &[], register, || Self::register(&Registry::new()));
+        calls.expect("names without a prefix are right, and nobody else is in a new registry")
     }
 
     /// Runs `f` as a call that ends with its result.

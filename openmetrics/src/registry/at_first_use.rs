@@ -1,26 +1,46 @@
 //! Metrics that are registered where they are first used, for small programs.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::default_registry;
+use crate::error::Error;
 use crate::instrument::{Instrument, Options};
 use crate::model::LabelSet;
 
-/// What the macros have registered, by name: two call sites that say the same share a metric.
-static METRICS: LazyLock<Mutex<HashMap<&'static str, Known>>> = LazyLock::new(Mutex::default);
+/// What was registered, by its type, name and labels.
+static KNOWN: LazyLock<Mutex<HashMap<Key, Box<dyn Any + Send>>>> = LazyLock::new(Mutex::default);
 
-struct Known {
+type Key = (TypeId, &'static str, &'static [&'static str]);
+
+/// What `register` made when it was first asked for by this name: places that say the same share a metric.
+///
+/// Counting never stops a program: if it cannot be registered, the reason is printed on standard error, and it is what `unseen` makes,
+/// whose figures are shown nowhere.
+pub(crate) fn once<T: Any + Clone + Send>(
+    place: &str,
+    name: &'static str,
     labels: &'static [&'static str],
-    metric: Box<dyn Any + Send>,
+    register: impl FnOnce() -> Result<T, Error>,
+    unseen: impl FnOnce() -> Result<T, Error>,
+) -> Option<T> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (TypeId::of::<T>(), name, labels);
+    if let Some(metric) = known.get(&key).and_then(|metric| metric.downcast_ref::<T>()) {
+        return Some(metric.clone());
+    }
+    let registered = register().or_else(|error| {
+        eprintln!("{place}: {name} cannot be registered, so nobody sees what it counts: {error}");
+        unseen()
+    });
+    let metric = registered.ok()?;
+    known.insert(key, Box::new(metric.clone()));
+    Some(metric)
 }
 
 /// The metric of this name in the default registry, registered now if it is not there; behind [`counter!`](crate::counter) and
 /// its like.
-///
-/// Counting never stops a program: if the name cannot be registered, the reason is printed on standard error, and what is counted is
-/// shown nowhere.
 #[doc(hidden)]
 pub fn at_first_use<I: Instrument>(
     place: &str,
@@ -28,22 +48,14 @@ pub fn at_first_use<I: Instrument>(
     help: &'static str,
     labels: &'static [&'static str],
 ) -> Option<I> {
-    let mut metrics = METRICS.lock().unwrap_or_else(PoisonError::into_inner);
-    let same = metrics.get(name).filter(|known| known.labels == labels);
-    if let Some(metric) = same.and_then(|known| known.metric.downcast_ref::<I>()) {
-        return Some(metric.clone());
-    }
     let options = Options::new().labels(labels.iter().copied());
-    match default_registry().metric(name, help).options(options.clone()).register::<I>() {
-        Ok(metric) => {
-            metrics.insert(name, Known { labels, metric: Box::new(metric.clone()) });
-            Some(metric)
-        }
-        Err(error) => {
-            eprintln!("{place}: {name} cannot be registered, so nobody sees what it counts: {error}");
-            I::create(&options, &LabelSet::default()).ok()
-        }
-    }
+    once(
+        place,
+        name,
+        labels,
+        || default_registry().metric(name, help).options(options.clone()).register(),
+        || I::create(&options, &LabelSet::default()),
+    )
 }
 
 /// A counter in the default registry, registered where it is first used.

@@ -10,6 +10,7 @@ mod metrics;
 
 #[doc(hidden)]
 pub use at_first_use::at_first_use;
+pub(crate) use at_first_use::once;
 pub use default::default_registry;
 pub use definition::Definition;
 use definition::Overflow;
