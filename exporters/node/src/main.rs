@@ -1,6 +1,6 @@
 //! The program `node-exporter`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,16 +28,13 @@ fn main() -> ExitCode {
     if args.dry_run {
         return dry_run(&node);
     }
-    let mut exporter = Exporter::new("node_exporter", env!("CARGO_PKG_VERSION"))
+    let (told, states) = (Arc::clone(&node), Arc::clone(&node));
+    Exporter::new("node_exporter", env!("CARGO_PKG_VERSION"))
         .about("Everything this Linux host can tell.")
-        .metrics(Metrics(Arc::clone(&node)));
-    // Reading the host takes longer than all else before listening, and only a person reads what comes of it.
-    if std::io::stdout().is_terminal() {
-        for line in skipped(&node) {
-            exporter = exporter.note(line);
-        }
-    }
-    exporter.states(move || node.states()).run(&args.web)
+        .metrics(Metrics(node))
+        .left_out(move || skipped(&told))
+        .states(move || states.states())
+        .run(&args.web)
 }
 
 /// What the collectors that are on cannot tell of this host, and why.
@@ -45,7 +42,7 @@ fn skipped(node: &Node) -> Vec<String> {
     let reading = node.read(&Selection::default(), Instant::now() + Duration::from_millis(500));
     let silent = reading.outcomes().filter(|outcome| !outcome.problems.is_empty());
     silent
-        .map(|outcome| format!("nothing or not all of {}: {}", outcome.name, outcome.problems.join("; ")))
+        .map(|outcome| format!("{}, or some of it: {}", outcome.name, outcome.problems.join("; ")))
         .collect()
 }
 

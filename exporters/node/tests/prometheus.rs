@@ -1,7 +1,9 @@
 //! A real Prometheus scrapes this host through the exporter, and promtool reads its text.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use xtask::peers::{Options, Program, Prometheus, Protocol, check_metrics};
 
@@ -71,4 +73,20 @@ fn promtool_reads_its_text() {
 #[test]
 fn it_ends_well_when_told_to() {
     assert!(exporter().stop());
+}
+
+#[test]
+fn what_is_left_out_is_told_once_it_serves() {
+    let mut exporter = Command::new(env!("CARGO_BIN_EXE_node-exporter"))
+        .args(["--web.listen-address=127.0.0.1:0", "--path.procfs=/nowhere"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(exporter.stdout.take().expect("it is piped")).lines();
+    let said: Vec<String> =
+        lines.map_while(Result::ok).take_while(|line| !line.contains("meminfo")).collect();
+    exporter.kill().and_then(|()| exporter.wait()).expect("it ends");
+    let at = |start: &str| said.iter().position(|line| line.trim_start().starts_with(start));
+    let (screen, left_out) = (at("http://127.0.0.1:"), at("Left out here:"));
+    assert!(screen.is_some() && screen < left_out, "{said:#?}");
 }

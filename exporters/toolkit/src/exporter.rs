@@ -28,6 +28,7 @@ pub struct Exporter {
     about: String,
     build: Vec<(String, String)>,
     notes: Vec<String>,
+    left_out: Option<Box<dyn FnOnce() -> Vec<String> + Send>>,
     limits: Limits,
     main: Box<dyn Source>,
     endpoints: Vec<Endpoint>,
@@ -47,6 +48,7 @@ impl Exporter {
             about: String::new(),
             build: Vec::new(),
             notes: Vec::new(),
+            left_out: None,
             limits: Limits::default(),
             main: Box::new(MetricSet::default()),
             endpoints: Vec::new(),
@@ -100,10 +102,17 @@ impl Exporter {
         self
     }
 
-    /// A line for the first screen, such as what was skipped and why.
+    /// A line for the first screen.
     #[must_use]
     pub fn note(mut self, line: impl Into<String>) -> Self {
         self.notes.push(line.into());
+        self
+    }
+
+    /// What cannot be told here, and why, a line each: found once the exporter serves, and printed after the first screen.
+    #[must_use]
+    pub fn left_out(mut self, find: impl FnOnce() -> Vec<String> + Send + 'static) -> Self {
+        self.left_out = Some(Box::new(find));
         self
     }
 
@@ -117,7 +126,7 @@ impl Exporter {
     /// Serves until the process is told to stop (SIGTERM, SIGINT), then lets answers on their way be finished.
     ///
     /// What goes wrong at the start is said on standard error, and the exit code is 1.
-    pub fn run(self, web: &Web) -> ExitCode {
+    pub fn run(mut self, web: &Web) -> ExitCode {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -127,10 +136,16 @@ impl Exporter {
         };
         let code = runtime.block_on(async {
             let signals = Signals::catch();
+            let left_out = self.left_out.take();
             match self.start(web) {
                 Ok(running) => {
                     // Whoever started this may have closed standard output.
                     let _ = io::stdout().write_all(running.first_screen().as_bytes());
+                    if let Some(find) = left_out {
+                        // A thread of its own, since it may wait for the host. Without one, nobody is told.
+                        let told = std::thread::Builder::new().name("left out".into());
+                        let _ = told.spawn(move || tell_left_out(&find()));
+                    }
                     let signal = signals.until_told_to_stop(&running).await;
                     tracing::info!(signal, "stopping");
                     systemd::stopping();
@@ -207,6 +222,12 @@ impl Exporter {
         let accepting =
             listeners.into_iter().map(|listener| listener.accept(gate.clone(), site.clone())).collect();
         Ok(Running { accepting, addresses, gate, screen, web: current })
+    }
+}
+
+fn tell_left_out(lines: &[String]) {
+    if !lines.is_empty() {
+        let _ = io::stdout().write_all(format!("Left out here:\n  {}\n\n", lines.join("\n  ")).as_bytes());
     }
 }
 
