@@ -41,9 +41,7 @@ fn main() -> ExitCode {
 fn skipped(node: &Node) -> Vec<String> {
     let reading = node.read(&Selection::default(), Instant::now() + Duration::from_millis(500));
     let silent = reading.outcomes().filter(|outcome| !outcome.problems.is_empty());
-    silent
-        .map(|outcome| format!("{}, or some of it: {}", outcome.name, outcome.problems.join("; ")))
-        .collect()
+    silent.map(|outcome| format!("{}: {}", outcome.name, outcome.problems.join("; "))).collect()
 }
 
 /// Reads the host once, prints the page, and says on the side how each collector fared.

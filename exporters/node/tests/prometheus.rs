@@ -87,6 +87,6 @@ fn what_is_left_out_is_told_once_it_serves() {
         lines.map_while(Result::ok).take_while(|line| !line.contains("meminfo")).collect();
     exporter.kill().and_then(|()| exporter.wait()).expect("it ends");
     let at = |start: &str| said.iter().position(|line| line.trim_start().starts_with(start));
-    let (screen, left_out) = (at("http://127.0.0.1:"), at("Left out here:"));
+    let (screen, left_out) = (at("http://127.0.0.1:"), at("Left out here"));
     assert!(screen.is_some() && screen < left_out, "{said:#?}");
 }

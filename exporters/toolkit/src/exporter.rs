@@ -227,7 +227,9 @@ impl Exporter {
 
 fn tell_left_out(lines: &[String]) {
     if !lines.is_empty() {
-        let _ = io::stdout().write_all(format!("Left out here:\n  {}\n\n", lines.join("\n  ")).as_bytes());
+        let _ = io::stdout().write_all(
+            format!("Left out here, in whole or in part:\n  {}\n\n", lines.join("\n  ")).as_bytes(),
+        );
     }
 }
 
