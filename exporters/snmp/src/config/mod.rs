@@ -7,6 +7,7 @@ mod auth;
 mod files;
 mod module;
 mod named;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -81,6 +82,10 @@ impl Config {
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Ok(Self::default());
         }
+        parts::parse(text).map_or_else(|| Self::parse_whole(text), Ok)
+    }
+
+    fn parse_whole(text: &str) -> Result<Self, ConfigError> {
         serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
             let place = error.location().map(|place| (place.line(), place.column()));
             ConfigError { file: None, place, message: message(&error) }
