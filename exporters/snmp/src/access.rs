@@ -1,9 +1,12 @@
 //! Which devices may be asked: not every address that a request names.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Instant;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A network, as an address and how many of its bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,16 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network of one address.
+    const fn of(address: IpAddr) -> Self {
+        Self { address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// Whether all of it is in another one.
+    fn is_within(&self, other: &Self) -> bool {
+        self.bits >= other.bits && other.contains(self.address)
+    }
+
     /// Whether an address is in the network. IPv4 within IPv6 is IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (ours, theirs, width) = match (self.address, address.to_canonical()) {
@@ -41,57 +54,143 @@ impl FromStr for Network {
     }
 }
 
-/// The networks that may be asked; without any, all of them.
-#[derive(Clone, Debug, Default)]
-pub struct Access {
-    /// The networks.
-    pub networks: Vec<Network>,
-}
-
-/// Why a target is not asked.
+/// Something that may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Its name has no address.
-    Unknown,
-    /// Its addresses may not be asked.
-    Forbidden,
-    /// Its name took too long.
-    Late,
+pub enum Allowed {
+    /// Addresses.
+    Network(Network),
+    /// Hosts asked for by a name like this: `*.switches.example`, or a whole name.
+    Name(Box<str>),
 }
 
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unknown => "the name has no address",
-            Self::Forbidden => {
-                "this device may not be asked from here; --snmp.allow-target lists those that may"
+impl Allowed {
+    /// How closely this describes a host and an address that it stands for; `None` if it does not.
+    ///
+    /// Special addresses are only meant by networks that have nothing else: neither a name nor `0.0.0.0/0` means them.
+    fn fit(&self, host: &str, address: IpAddr) -> Option<usize> {
+        let asked = Network::of(address.to_canonical());
+        let special = SPECIAL.iter().any(|range| asked.is_within(range));
+        match self {
+            Self::Network(network) => {
+                let meant = !special || SPECIAL.iter().any(|range| network.is_within(range));
+                (meant && network.contains(address)).then_some(network.bits.into())
             }
-            Self::Late => "the name was not resolved in time",
-        })
+            Self::Name(name) => {
+                let host = host.trim_end_matches('.').to_ascii_lowercase();
+                let fits = match name.strip_prefix('*') {
+                    Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+                    None => **name == *host,
+                };
+                (fits && !special).then_some(128 + name.len()) // closer than any network
+            }
+        }
     }
 }
 
-impl Access {
-    /// Whether an address may be asked.
-    pub fn allows(&self, address: IpAddr) -> bool {
-        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(address))
+impl FromStr for Allowed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let not_a_network = match text.parse() {
+            Ok(network) => return Ok(Self::Network(network)),
+            Err(error) => error,
+        };
+        let name = text.strip_prefix("*.").unwrap_or(text);
+        let is_name = name.contains(|c: char| c.is_ascii_alphabetic())
+            && name.split('.').all(|label| {
+                !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+            });
+        if is_name {
+            Ok(Self::Name(text.to_ascii_lowercase().into()))
+        } else {
+            Err(format!("{not_a_network}, and no name either; one looks like switch.example or *.switches.example"))
+        }
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => write!(f, "{}/{}", network.address, network.bits),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Allowed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Allowed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+const fn v4(octets: [u8; 4], bits: u8) -> Network {
+    let [a, b, c, d] = octets;
+    Network { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), bits }
+}
+
+const fn v6(segments: [u16; 8], bits: u8) -> Network {
+    let [a, b, c, d, e, f, g, h] = segments;
+    Network { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits }
+}
+
+/// Addresses that are not a device's but this machine's, its link's or its cloud's.
+const SPECIAL: [Network; 12] = [
+    v4([0, 0, 0, 0], 8),
+    v4([127, 0, 0, 0], 8),
+    v4([169, 254, 0, 0], 16), // link-local, and most clouds' metadata
+    v4([100, 100, 100, 200], 32),
+    v4([168, 63, 129, 16], 32),
+    v4([224, 0, 0, 0], 4),
+    v4([255, 255, 255, 255], 32),
+    v6([0, 0, 0, 0, 0, 0, 0, 0], 128),
+    v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
+    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
+    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32), // a cloud's metadata over IPv6
+];
+
+/// What may be asked; without anything listed, everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct AllowList(Vec<Allowed>);
+
+impl AllowList {
+    /// Whether nothing is listed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// The address of a host that may be asked. The name is resolved once, and the address that was checked is the
-    /// one to talk to.
-    pub async fn resolve(&self, host: &str, port: u16, deadline: Instant) -> Result<SocketAddr, Refused> {
-        let found: Vec<SocketAddr> = if let Ok(address) = host.parse::<IpAddr>() {
-            vec![SocketAddr::new(address, port)]
-        } else {
-            let lookup = tokio::net::lookup_host((host, port));
-            let found = tokio::time::timeout_at(deadline.into(), lookup).await.map_err(|_| Refused::Late)?;
-            found.map_err(|_| Refused::Unknown)?.collect()
-        };
-        if found.is_empty() {
-            return Err(Refused::Unknown);
-        }
-        found.into_iter().find(|address| self.allows(address.ip())).ok_or(Refused::Forbidden)
+    /// Whether an address that a host stands for may be asked.
+    pub fn allows(&self, host: &str, address: IpAddr) -> bool {
+        self.is_empty() || self.fit(host, address).is_some()
     }
+
+    /// How closely something listed describes a host and its address.
+    pub fn fit(&self, host: &str, address: IpAddr) -> Option<usize> {
+        self.0.iter().filter_map(|allowed| allowed.fit(host, address)).max()
+    }
+}
+
+impl FromIterator<Allowed> for AllowList {
+    fn from_iter<I: IntoIterator<Item = Allowed>>(allowed: I) -> Self {
+        Self(allowed.into_iter().collect())
+    }
+}
+
+/// The addresses of a host. To be asked is the very address that was checked; a name is never resolved twice.
+pub async fn resolve(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let lookup = tokio::net::lookup_host((host, port));
+    let found = tokio::time::timeout_at(deadline.into(), lookup).await;
+    Ok(found.map_err(|_| io::Error::other("it was not resolved in time"))??.collect())
 }
 
 #[cfg(test)]
@@ -113,10 +212,55 @@ mod tests {
         }
     }
 
+    fn list(listed: &str) -> AllowList {
+        listed.split_whitespace().map(|one| one.parse().unwrap()).collect()
+    }
+
     #[test]
-    fn without_networks_everything_is_allowed() {
-        let here = "127.0.0.1".parse().unwrap();
-        assert!(Access::default().allows(here));
-        assert!(!Access { networks: vec!["10.0.0.0/8".parse().unwrap()] }.allows(here));
+    fn without_a_list_everything_is_allowed() {
+        assert!(AllowList::default().allows("localhost", "127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_listed_is_allowed() {
+        let allows =
+            |listed: &str, host: &str, address: &str| list(listed).allows(host, address.parse().unwrap());
+        assert!(allows("10.0.0.0/8", "10.1.2.3", "10.1.2.3") && !allows("10.0.0.0/8", "x", "192.0.2.1"));
+        assert!(allows("*.example", "A.Example.", "192.0.2.1") && !allows("*.example", "example", "192.0.2.1"));
+        assert!(!allows("*.example", "an-example", "192.0.2.1") && allows("sw1", "sw1", "192.0.2.1"));
+        assert!(allows("3com.example", "3com.example", "192.0.2.1"));
+        for wrong in ["", "*", "*.", "a*b", "10.0.0.0/33", "10.0.0", "a/b", "a..b", "a:161"] {
+            assert!(wrong.parse::<Allowed>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn special_addresses_are_listed_as_such_or_refused() {
+        let allows =
+            |listed: &str, host: &str, address: &str| list(listed).allows(host, address.parse().unwrap());
+        for special in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::ffff:127.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "ff02::1",
+            "fd00:ec2::254",
+        ] {
+            assert!(!allows("0.0.0.0/0 0.0.0.0/1 126.0.0.0/7 ::/0 ::/127 fe00::/7 *.example", special, special));
+            assert!(!allows("*.example", "a.example", special), "{special}");
+            assert!(allows(special.trim_start_matches("::ffff:"), special, special), "{special}");
+        }
+        assert!(allows("127.0.0.0/8", "x", "127.0.0.1") && allows("fe80::/10", "x", "fe80::1"));
+    }
+
+    #[tokio::test]
+    async fn addresses_need_no_resolver() {
+        let found = resolve("2001:db8::1", 161, Instant::now()).await.unwrap();
+        assert_eq!(found, ["[2001:db8::1]:161".parse().unwrap()]);
     }
 }

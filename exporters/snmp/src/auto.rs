@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ber;
-use crate::bridge::{Asked, Bridge, Failure, lock};
-use crate::config::{Config, Module};
+use crate::asked::{Asked, Failure};
+use crate::bridge::{Bridge, lock};
+use crate::config::{Config, Module, WalkParams};
 use crate::message::Value;
 use crate::oid::{Dotted, Oid};
 use crate::session::Manner;
@@ -102,6 +103,7 @@ impl Bridge {
     }
 
     async fn probe(&self, config: &Config, asked: &Asked, deadline: Instant) -> Result<Discovered, Failure> {
+        let begin = Instant::now();
         let mut session = self.open(config, asked, deadline).await?;
         let target = |oid: Oid, kind| Target { oid, kind };
         let mut targets: BTreeMap<Oid, TargetKind> = BTreeMap::new();
@@ -111,18 +113,16 @@ impl Bridge {
         }
         let about = [oid(&SYS_DESCR), oid(&SYS_OBJECT_ID)];
         targets.extend(about.iter().map(|oid| (oid.clone(), TargetKind::Variable)));
-        let params = Module::default().params();
-        let manner = Manner {
-            max_repetitions: params.max_repetitions,
-            retries: params.retries,
-            timeout: params.timeout,
-            any_order: true,
-            deadline,
-        };
+        let params = WalkParams { any_order: true, ..Module::default().params() };
+        let manner = Manner { params, deadline };
         let targets = targets.into_iter().map(|(oid, kind)| target(oid, kind)).collect();
-        let (columns, _) = session.walk(targets, &manner).await;
-        let columns =
-            columns.map_err(|error| Failure::Scrape(format!("target {}: {error}", asked.target)))?;
+        let columns = match session.walk(targets, &manner).await.0 {
+            Ok(columns) => columns,
+            Err(error) if error.is_silence() => {
+                return Err(self.unanswered(config, asked, begin, deadline, &error).await);
+            }
+            Err(error) => return Err(Failure::Scrape(format!("target {}: {error}", asked.target))),
+        };
         let value = |name: &Oid| {
             let column = columns.iter().find(|column| column.prefix() == name)?;
             (!column.is_empty()).then(|| column.value(0))

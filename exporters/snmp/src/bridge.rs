@@ -1,6 +1,7 @@
 //! A scrape from its parameters to its page.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -12,119 +13,15 @@ use openmetrics::model::{
 };
 use tokio::sync::OnceCell;
 
-use crate::access::Access;
+use crate::access::{self, AllowList};
+use crate::asked::{Asked, Failure, parse_target};
 use crate::auto::Chosen;
-use crate::config::{Config, Module};
+use crate::config::{Config, DEFAULT_AUTH, Module};
 use crate::mapping::{Metrics, allowed, filtered, targets};
 use crate::oid::Oid;
 use crate::rows::Column;
 use crate::session::{Devices, Effort, Figures, Manner, Session, Transport, Way};
 use crate::walk::{Target, TargetKind};
-
-/// What a scrape asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Asked {
-    /// `192.0.2.1`, `switch.example:161`, `tcp://[2001:db8::1]:1161`.
-    pub target: String,
-    /// The auth's name.
-    pub auth: String,
-    /// The modules' names, each once.
-    pub modules: Vec<String>,
-    /// The context, in place of the auth's.
-    pub context: Option<String>,
-    /// The context's engine, in place of the device's own.
-    pub engine: Option<Vec<u8>>,
-}
-
-/// Why a request was refused or failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The request is at fault.
-    Request(String),
-    /// The device, or the way to it.
-    Scrape(String),
-}
-
-impl Asked {
-    /// Reads a request's parameters, as `snmp_exporter` does.
-    pub fn new(parameters: &[(String, String)]) -> Result<Self, Failure> {
-        let values = |name: &str| {
-            parameters.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
-        };
-        let one = |name: &str| -> Result<Option<String>, Failure> {
-            let values: Vec<&str> = values(name);
-            match values[..] {
-                [] => Ok(None),
-                [value] => Ok(Some(value).filter(|value| !value.is_empty()).map(str::to_owned)),
-                _ => Err(Failure::Request(format!("the parameter {name} is given more than once"))),
-            }
-        };
-        let target = one("target")?.ok_or_else(|| {
-            Failure::Request("the parameter target is missing: /snmp?target=192.0.2.1".into())
-        })?;
-        let mut names: Vec<&str> = values("module");
-        if names.is_empty() {
-            names.push("if_mib");
-        }
-        let mut modules: Vec<String> = Vec::new();
-        for name in names.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty()) {
-            if !modules.iter().any(|known| known == name) {
-                modules.push(name.to_owned());
-            }
-        }
-        if modules.is_empty() {
-            return Err(Failure::Request("the parameter module names no module".into()));
-        }
-        let engine = one("snmp_engineid")?.map(|text| {
-            unhex(&text)
-                .ok_or_else(|| Failure::Request("the parameter snmp_engineid is not hexadecimal".into()))
-        });
-        Ok(Self {
-            target,
-            auth: one("auth")?.unwrap_or_else(|| "public_v2".into()),
-            modules,
-            context: one("snmp_context")?,
-            engine: engine.transpose()?,
-        })
-    }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let text = text.strip_prefix("0x").unwrap_or(text).as_bytes();
-    let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
-    text.chunks(2)
-        .map(|pair| match pair {
-            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Host, port and transport of a target.
-pub fn parse_target(target: &str) -> Result<(Transport, &str, u16), Failure> {
-    let wrong = || {
-        Failure::Request(format!(
-            "{target:?} is no target; one looks like 192.0.2.1, switch:1161 or tcp://[::1]:161"
-        ))
-    };
-    let (transport, rest) = match target.split_once("://") {
-        None => (Transport::Udp, target),
-        Some(("udp" | "udp4" | "udp6", rest)) => (Transport::Udp, rest),
-        Some(("tcp" | "tcp4" | "tcp6", rest)) => (Transport::Tcp, rest),
-        Some(_) => return Err(wrong()),
-    };
-    let (host, port) = if let Some(bracketed) = rest.strip_prefix('[') {
-        let (host, after) = bracketed.split_once(']').ok_or_else(wrong)?;
-        (host, after.strip_prefix(':').or_else(|| after.is_empty().then_some("161")).ok_or_else(wrong)?)
-    } else {
-        match rest.split_once(':') {
-            Some((host, port)) if !port.contains(':') => (host, port),
-            _ => (rest, "161"), // a name, or an IPv6 address without brackets
-        }
-    };
-    let port = port.parse().map_err(|_| wrong())?;
-    if host.is_empty() || host.len() > 255 { Err(wrong()) } else { Ok((transport, host, port)) }
-}
 
 /// What one scrape found.
 #[derive(Debug)]
@@ -156,7 +53,7 @@ pub struct Options {
     /// Let 64-bit counters wrap where doubles stop being exact.
     pub wrap: bool,
     /// Which devices may be asked.
-    pub access: Access,
+    pub allowed: AllowList,
 }
 
 /// Everything that scrapes share.
@@ -240,8 +137,16 @@ impl Bridge {
         asked: Asked,
         time: Duration,
     ) -> Result<Arc<Found>, Failure> {
-        if !config.auths.contains_key(&asked.auth) {
-            return Err(Failure::Request(format!("there is no auth {:?}", asked.auth)));
+        let known = |name: &str| config.auths.contains_key(name);
+        match asked.auth.as_str() {
+            "" if known(DEFAULT_AUTH) || config.has_target_lists() => {}
+            "" => {
+                return Err(Failure::Request(format!(
+                    "the parameter auth is missing, and there is no auth {DEFAULT_AUTH:?}"
+                )));
+            }
+            name if known(name) => {}
+            name => return Err(Failure::Request(format!("there is no auth {name:?}"))),
         }
         if let Some(unknown) = asked.modules.iter().find(|name| !config.modules.contains_key(*name)) {
             return Err(Failure::Request(format!("there is no module {unknown:?}")));
@@ -269,14 +174,36 @@ impl Bridge {
         asked: &Asked,
         deadline: Instant,
     ) -> Result<Session<'a>, Failure> {
-        let failed =
-            |error: &dyn std::fmt::Display| Failure::Scrape(format!("target {}: {error}", asked.target));
-        let Some(auth) = config.auths.get(&asked.auth) else {
-            return Err(Failure::Request(format!("there is no auth {:?}", asked.auth)));
+        let place = parse_target(&asked.target)?;
+        let begin = Instant::now();
+        match self.open_at(config, asked, place, deadline).await {
+            Ok(session) => Ok(session),
+            Err(why) => Err(self.unanswered(config, asked, begin, deadline, &why).await),
+        }
+    }
+
+    async fn open_at<'a>(
+        &'a self,
+        config: &'a Config,
+        asked: &Asked,
+        (transport, host, port): (Transport, &str, u16),
+        deadline: Instant,
+    ) -> Result<Session<'a>, String> {
+        let found = access::resolve(host, port, deadline).await;
+        let mut found = found.map_err(|error| format!("the name has no address: {error}"))?;
+        found.retain(|address| self.options.allowed.allows(host, address.ip()));
+        if found.is_empty() {
+            return Err("--snmp.allow-target does not list it".into());
+        }
+        let with_auth = |address: SocketAddr| {
+            config.auth_for(&asked.auth, host, address.ip()).map(|auth| (address, auth))
         };
-        let (transport, host, port) = parse_target(&asked.target)?;
-        let address = self.options.access.resolve(host, port, deadline).await;
-        let address = address.map_err(|error| failed(&error))?;
+        let Some((address, auth)) = found.into_iter().find_map(with_auth) else {
+            return Err(match asked.auth.as_str() {
+                "" => "no auth's targets list it".into(),
+                auth => format!("the targets of auth {auth:?} do not list it"),
+            });
+        };
         let any_source = asked
             .modules
             .iter()
@@ -284,8 +211,32 @@ impl Bridge {
             .any(|module| module.params().any_source);
         let way = Way { address, transport, any_source, source: self.options.source };
         let opened = Session::open(way, auth, &self.devices, &self.figures, deadline);
-        let session = opened.await.map_err(|error| failed(&error))?;
+        let session = opened.await.map_err(|error| error.to_string())?;
         Ok(session.within(asked.context.as_deref(), asked.engine.clone()))
+    }
+
+    /// The failure of a device that did not say a word. Where lists say what may be asked, strangers shall not learn
+    /// what is behind them: what is refused, what does not exist and what is silent look alike and take the same time.
+    pub(crate) async fn unanswered(
+        &self,
+        config: &Config,
+        asked: &Asked,
+        begin: Instant,
+        deadline: Instant,
+        why: &(dyn fmt::Display + Sync),
+    ) -> Failure {
+        tracing::info!(target = asked.target, auth = asked.auth, %why, "nothing was told");
+        if self.options.allowed.is_empty() && !config.has_target_lists() {
+            return Failure::Scrape(format!("target {}: {why}", asked.target));
+        }
+        let module = asked.modules.first().and_then(|name| config.modules.get(name));
+        let patience = module.map_or_else(|| Module::default().params(), Module::params).patience();
+        tokio::time::sleep_until((begin + patience).min(deadline).into()).await;
+        Failure::Scrape(format!(
+            "target {}: no answer; is it reachable, may it be asked from here (--snmp.allow-target, the auth's targets), \
+             and are version and community or user right? The log says more",
+            asked.target
+        ))
     }
 
     async fn ask(
@@ -294,21 +245,27 @@ impl Bridge {
         asked: &Asked,
         deadline: Instant,
     ) -> Result<Arc<Found>, Failure> {
+        let begin = Instant::now();
         let mut session = self.open(config, asked, deadline).await?;
         let mut known: HashMap<Oid, Arc<Column>> = HashMap::new();
         let mut found = Vec::with_capacity(asked.modules.len());
         for name in &asked.modules {
             let Some(module) = config.modules.get(name) else { continue };
-            let begin = Instant::now();
+            let walking = Instant::now();
             let _in_flight = InFlight::new(&self.own.in_flight);
             let (columns, effort) = walk_module(&mut session, module, deadline, &mut known).await;
-            let walked = begin.elapsed();
+            let walked = walking.elapsed();
             self.took(name, walked);
-            let columns = columns.map_err(|error| {
-                tracing::info!(target = asked.target, module = name, %error, "a scrape failed");
-                Failure::Scrape(format!("target {}, module {name}: {error}", asked.target))
-            })?;
-            found.push(FoundModule { name: name.clone(), columns, effort, walked });
+            match columns {
+                Ok(columns) => found.push(FoundModule { name: name.clone(), columns, effort, walked }),
+                Err(error) if found.is_empty() && error.is_silence() => {
+                    return Err(self.unanswered(config, asked, begin, deadline, &error).await);
+                }
+                Err(error) => {
+                    tracing::info!(target = asked.target, module = name, %error, "a scrape failed");
+                    return Err(Failure::Scrape(format!("target {}, module {name}: {error}", asked.target)));
+                }
+            }
         }
         Ok(Arc::new(Found { config: config.clone(), modules: found }))
     }
@@ -351,14 +308,7 @@ async fn walk_module(
     deadline: Instant,
     known: &mut HashMap<Oid, Arc<Column>>,
 ) -> (Result<Vec<Arc<Column>>, crate::session::SessionError>, Effort) {
-    let params = module.params();
-    let manner = Manner {
-        max_repetitions: params.max_repetitions,
-        retries: params.retries,
-        timeout: params.timeout.max(Duration::from_millis(1)),
-        any_order: params.any_order,
-        deadline,
-    };
+    let manner = Manner { params: module.params(), deadline };
     let mut effort = Effort::default();
     let mut let_through = Vec::new();
     for filter in &module.filters {
@@ -371,6 +321,7 @@ async fn walk_module(
                 let indexes = columns.iter().flat_map(|column| allowed(filter, column)).collect();
                 let_through.push((filter, indexes));
             }
+            Err(error) if error.is_silence() => return (Err(error), effort),
             // Without its column a filter filters nothing.
             Err(error) => tracing::info!(oid = %filter.oid, %error, "a filter could not be evaluated"),
         }

@@ -1,6 +1,7 @@
 //! Metrics of devices that speak SNMP.
 
 pub mod access;
+pub mod asked;
 pub mod auto;
 pub mod ber;
 pub mod bridge;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use openmetrics::http::{Unavailable, render, reply};
 use openmetrics_exporter_toolkit::{Call, Exporter, Log, Route, Web};
-use openmetrics_snmp_bridge::access::{Access, Network};
-use openmetrics_snmp_bridge::bridge::{Asked, Bridge, Failure, Options};
+use openmetrics_snmp_bridge::access::{AllowList, Allowed};
+use openmetrics_snmp_bridge::asked::{Asked, Failure};
+use openmetrics_snmp_bridge::bridge::{Bridge, Options};
 use openmetrics_snmp_bridge::config::Config;
 
 /// Pages with more points than this are made on another thread, so that other scrapes go on meanwhile.
@@ -42,13 +43,13 @@ fn main() -> ExitCode {
         println!("{overview}, all valid");
         return ExitCode::SUCCESS;
     }
-    let networks: Vec<Network> =
-        matches.get_many("snmp.allow-target").into_iter().flatten().copied().collect();
+    let allowed: AllowList =
+        matches.get_many::<Allowed>("snmp.allow-target").into_iter().flatten().cloned().collect();
     let options = Options {
         source: matches.get_one("snmp.source-address").copied(),
         wrap: matches.get_one::<bool>("snmp.wrap-large-counters").copied().unwrap_or(true)
             && !matches.get_flag("no-snmp.wrap-large-counters"),
-        access: Access { networks },
+        allowed,
     };
     let bridge = Bridge::new(config, options);
     if let Some(("try", matches)) = matches.subcommand() {
@@ -197,10 +198,13 @@ fn command() -> Command {
         .arg(arg("dry-run").action(ArgAction::SetTrue).help("Check the configuration and end"))
         .arg(
             arg("snmp.allow-target")
-                .value_name("NETWORK")
+                .value_name("NETWORK|NAME")
                 .action(ArgAction::Append)
-                .value_parser(|text: &str| text.parse::<Network>())
-                .help("Ask devices in this network only, such as 10.0.0.0/8 (repeatable)"),
+                .value_parser(|text: &str| text.parse::<Allowed>())
+                .help(
+                    "Ask devices in this network or of this name only, such as 10.0.0.0/8 or *.switches.example \
+                     (repeatable); then loopback, link-local and metadata addresses are refused unless listed as such",
+                ),
         )
         .arg(
             arg("snmp.source-address")

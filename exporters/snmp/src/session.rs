@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use crate::ber::Reader;
-use crate::config::Auth;
+use crate::config::{Auth, WalkParams};
 use crate::message::{Message, Pdu, PduKind, Request, V3, Value, Version};
 use crate::rows::Column;
 use crate::secret::Secret;
@@ -150,6 +150,13 @@ pub enum SessionError {
     TooManyPackets,
 }
 
+impl SessionError {
+    /// Whether it means that nothing came from the device at all.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Io(_) | Self::Silent(_, 0, _) | Self::Late(_, 0))
+    }
+}
+
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -183,14 +190,8 @@ impl From<io::Error> for SessionError {
 /// How one module is walked.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
-    /// How often a name is repeated in a response at most.
-    pub max_repetitions: u32,
-    /// How often a request is sent again at least.
-    pub retries: u32,
-    /// How long an answer is waited for, times the tries.
-    pub timeout: Duration,
-    /// Go on when rows come out of order.
-    pub any_order: bool,
+    /// How the module is asked.
+    pub params: WalkParams,
     /// The end of the scrape.
     pub deadline: Instant,
 }
@@ -326,10 +327,10 @@ impl<'a> Session<'a> {
         let (repetitions, names) = lock(&self.device).limits.unwrap_or((u32::MAX, usize::MAX));
         let style = Style {
             version: self.auth.version(),
-            max_repetitions: manner.max_repetitions.min(repetitions),
+            max_repetitions: manner.params.max_repetitions.min(repetitions),
             max_names: names.min(60),
             window: WINDOW,
-            any_order: manner.any_order,
+            any_order: manner.params.any_order,
             max_rows: 3_000_000,
             max_octets: 256 << 20,
         };
@@ -381,7 +382,7 @@ impl<'a> Session<'a> {
                     continue;
                 }
                 window = 1;
-                let patience = manner.timeout * (manner.retries + 1);
+                let patience = manner.params.patience();
                 if now >= sent.first + patience {
                     return Err(SessionError::Silent(walk.subject(sent.key), walk.rows(), sent.times));
                 }
@@ -391,7 +392,7 @@ impl<'a> Session<'a> {
                     continue;
                 }
                 sent.times += 1;
-                sent.wait = (sent.wait * 2).min(manner.timeout.max(LEAST_WAIT));
+                sent.wait = (sent.wait * 2).min(manner.params.timeout.max(LEAST_WAIT));
                 sent.due = (now + sent.wait).min(sent.first + patience);
                 let octets = std::mem::take(&mut sent.octets);
                 self.transmit(&octets).await?;
@@ -404,10 +405,10 @@ impl<'a> Session<'a> {
             }
         }
         let style = walk.style();
-        if style.max_names < 60 || style.max_repetitions < manner.max_repetitions {
+        if style.max_names < 60 || style.max_repetitions < manner.params.max_repetitions {
             let names = if style.max_names < 60 { style.max_names } else { usize::MAX };
             let repetitions =
-                if style.max_repetitions < manner.max_repetitions { style.max_repetitions } else { u32::MAX };
+                if style.max_repetitions < manner.params.max_repetitions { style.max_repetitions } else { u32::MAX };
             lock(&self.device).limits = Some((repetitions, names));
         }
         Ok(walk.finish())
@@ -634,8 +635,8 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let begin = Instant::now();
-        let patience = begin + manner.timeout * (manner.retries + 1);
-        let mut wait = FIRST_WAIT.min(manner.timeout);
+        let patience = begin + manner.params.patience();
+        let mut wait = FIRST_WAIT.min(manner.params.timeout);
         let mut times = 0;
         loop {
             self.next_id = (self.next_id.wrapping_add(1)) & i32::MAX;
@@ -662,7 +663,7 @@ impl<'a> Session<'a> {
             }
             self.effort.retries += 1;
             self.figures.retries.fetch_add(1, Ordering::Relaxed);
-            wait = (wait * 2).min(manner.timeout);
+            wait = (wait * 2).min(manner.params.timeout);
         }
     }
 }

@@ -4,13 +4,15 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::AllowList;
 use crate::message::Version;
 use crate::secret::Secret;
 use crate::usm::{AuthProtocol, PrivProtocol, User};
 
 /// A community or a user, under a name that requests use.
 ///
-/// Keys beyond `snmp_exporter`'s: `community_file`, `password_file` and `priv_password_file` name files whose first
+/// Keys beyond `snmp_exporter`'s: `targets` lists the networks and names that it may be sent to; a request that
+/// names no auth takes the one whose list fits the target most closely. `community_file`, `password_file` and `priv_password_file` name files whose first
 /// line is the secret.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +53,9 @@ pub struct Auth {
     /// A file with the password to encrypt with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priv_password_file: Option<String>,
+    /// What it may be sent to; without any, everything.
+    #[serde(default, deserialize_with = "super::or_default", skip_serializing_if = "AllowList::is_empty")]
+    pub targets: AllowList,
     /// The user with hashed passwords, made when first asked for: it takes milliseconds.
     #[serde(skip)]
     user: OnceLock<User>,

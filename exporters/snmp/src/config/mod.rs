@@ -11,6 +11,7 @@ mod parts;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -36,6 +37,9 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
 }
+
+/// The auth of requests that name none and whose target no auth lists.
+pub const DEFAULT_AUTH: &str = "public_v2";
 
 /// How much a configuration may hold. The shipped `snmp.yml` has 2 MB; these are limits against mistakes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -90,6 +94,22 @@ impl Config {
             let place = error.location().map(|place| (place.line(), place.column()));
             ConfigError { file: None, place, message: message(&error) }
         })
+    }
+
+    /// The auth for a host and its address: the one of this name if it may be sent there, or where a request names
+    /// none, of those that list it the one that does so most closely, or `public_v2`.
+    pub fn auth_for(&self, name: &str, host: &str, address: IpAddr) -> Option<&Auth> {
+        let by_name = |name| self.auths.get(name).filter(|auth| auth.targets.allows(host, address));
+        if !name.is_empty() {
+            return by_name(name);
+        }
+        let fits = self.auths.values().filter_map(|auth| Some((auth.targets.fit(host, address)?, auth)));
+        fits.max_by_key(|(fit, _)| *fit).map(|(_, auth)| auth).or_else(|| by_name(DEFAULT_AUTH))
+    }
+
+    /// Whether auths have lists of what they may be sent to.
+    pub fn has_target_lists(&self) -> bool {
+        self.auths.values().any(|auth| !auth.targets.is_empty())
     }
 
     /// The configuration as a file, secrets hidden.
@@ -216,6 +236,30 @@ mod tests {
         );
         let yaml = config.unwrap().to_yaml();
         assert!(!yaml.contains("hunter2") && yaml.contains("<secret>"), "{yaml}");
+    }
+
+    #[test]
+    fn a_target_has_its_auth() {
+        let config = Config::parse(
+            "auths:\n  wide: {community: w, targets: [10.0.0.0/8]}\n  narrow: {community: n, targets: [10.1.0.0/16, '2001:db8::/32']}\n  \
+             named: {community: m, targets: ['*.example']}\n  any: {community: a}\n  public_v2: {community: p}\n",
+        )
+        .unwrap();
+        let auth = |name: &str, host: &str, address: &str| {
+            config.auth_for(name, host, address.parse().unwrap()).map(|auth| auth.community.expose())
+        };
+        assert_eq!(auth("", "10.2.0.1", "10.2.0.1"), Some("w"));
+        assert_eq!(auth("", "10.1.0.1", "10.1.0.1"), Some("n"));
+        assert_eq!(auth("", "2001:db8::1", "2001:db8::1"), Some("n"));
+        assert_eq!(auth("", "sw.example", "10.1.0.1"), Some("m"));
+        assert_eq!(auth("", "192.0.2.1", "192.0.2.1"), Some("p"));
+        assert_eq!(auth("any", "10.1.0.1", "10.1.0.1"), Some("a"));
+        assert_eq!(auth("wide", "10.1.0.1", "10.1.0.1"), Some("w"));
+        assert_eq!(auth("narrow", "10.2.0.1", "10.2.0.1"), None);
+        assert_eq!(auth("none", "10.2.0.1", "10.2.0.1"), None);
+        assert!(config.has_target_lists() && config.to_yaml().contains("10.1.0.0/16"));
+        let wrong = Config::parse("auths:\n  a: {targets: [10.0.0.0/33]}\n").unwrap_err().to_string();
+        assert!(wrong.contains("\"10.0.0.0/33\" is no network"), "{wrong}");
     }
 
     #[test]

@@ -62,13 +62,21 @@ pub struct WalkParams {
     pub any_order: bool,
 }
 
+impl WalkParams {
+    /// How long one answer is waited for, with all that is sent again: at most a day.
+    pub fn patience(&self) -> Duration {
+        const DAY: Duration = Duration::from_secs(86_400);
+        self.timeout.saturating_mul(self.retries.saturating_add(1)).min(DAY)
+    }
+}
+
 impl Module {
     /// How its devices are asked.
     pub fn params(&self) -> WalkParams {
         WalkParams {
             max_repetitions: self.max_repetitions.unwrap_or(25).max(1),
             retries: self.retries.unwrap_or(3),
-            timeout: self.timeout.unwrap_or(Duration::from_secs(5)),
+            timeout: self.timeout.unwrap_or(Duration::from_secs(5)).max(Duration::from_millis(1)),
             any_source: self.use_unconnected_udp_socket,
             any_order: self.allow_nonincreasing_oids,
         }

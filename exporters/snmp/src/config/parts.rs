@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Option<Config> {
         let (first, others) = parts.split_first()?;
         let others: Vec<_> = others
             .iter()
-            .map(|part| scope.spawn(|| Config::parse_whole(&format!("modules:\n{part}"))))
+            .map(|part| scope.spawn(move || Config::parse_whole(&format!("modules:\n{part}"))))
             .collect();
         let mut read = vec![Config::parse_whole(first).ok()?];
         for other in others {
