@@ -103,7 +103,9 @@ impl FromStr for Allowed {
         if is_name {
             Ok(Self::Name(text.to_ascii_lowercase().into()))
         } else {
-            Err(format!("{not_a_network}, and no name either; one looks like switch.example or *.switches.example"))
+            Err(format!(
+                "{not_a_network}, and no name either; one looks like switch.example or *.switches.example"
+            ))
         }
     }
 }
@@ -226,7 +228,9 @@ mod tests {
         let allows =
             |listed: &str, host: &str, address: &str| list(listed).allows(host, address.parse().unwrap());
         assert!(allows("10.0.0.0/8", "10.1.2.3", "10.1.2.3") && !allows("10.0.0.0/8", "x", "192.0.2.1"));
-        assert!(allows("*.example", "A.Example.", "192.0.2.1") && !allows("*.example", "example", "192.0.2.1"));
+        assert!(
+            allows("*.example", "A.Example.", "192.0.2.1") && !allows("*.example", "example", "192.0.2.1")
+        );
         assert!(!allows("*.example", "an-example", "192.0.2.1") && allows("sw1", "sw1", "192.0.2.1"));
         assert!(allows("3com.example", "3com.example", "192.0.2.1"));
         for wrong in ["", "*", "*.", "a*b", "10.0.0.0/33", "10.0.0", "a/b", "a..b", "a:161"] {
@@ -251,7 +255,11 @@ mod tests {
             "ff02::1",
             "fd00:ec2::254",
         ] {
-            assert!(!allows("0.0.0.0/0 0.0.0.0/1 126.0.0.0/7 ::/0 ::/127 fe00::/7 *.example", special, special));
+            assert!(!allows(
+                "0.0.0.0/0 0.0.0.0/1 126.0.0.0/7 ::/0 ::/127 fe00::/7 *.example",
+                special,
+                special
+            ));
             assert!(!allows("*.example", "a.example", special), "{special}");
             assert!(allows(special.trim_start_matches("::ffff:"), special, special), "{special}");
         }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ber;
 use crate::asked::{Asked, Failure};
+use crate::ber;
 use crate::bridge::{Bridge, lock};
 use crate::config::{Config, Module, WalkParams};
 use crate::message::Value;

@@ -46,7 +46,7 @@ struct FoundModule {
 }
 
 /// What the program was told about all scrapes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where packets come from.
     pub source: Option<SocketAddr>,

@@ -407,8 +407,11 @@ impl<'a> Session<'a> {
         let style = walk.style();
         if style.max_names < 60 || style.max_repetitions < manner.params.max_repetitions {
             let names = if style.max_names < 60 { style.max_names } else { usize::MAX };
-            let repetitions =
-                if style.max_repetitions < manner.params.max_repetitions { style.max_repetitions } else { u32::MAX };
+            let repetitions = if style.max_repetitions < manner.params.max_repetitions {
+                style.max_repetitions
+            } else {
+                u32::MAX
+            };
             lock(&self.device).limits = Some((repetitions, names));
         }
         Ok(walk.finish())

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use openmetrics::format::Format;
-use openmetrics_snmp_bridge::auto::AUTO;
 use openmetrics_snmp_bridge::asked::{Asked, Failure};
+use openmetrics_snmp_bridge::auto::AUTO;
 use openmetrics_snmp_bridge::bridge::Bridge;
 
 /// The command.
