@@ -136,9 +136,8 @@ const fn v4(octets: [u8; 4], bits: u8) -> Network {
     Network { address: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), bits }
 }
 
-const fn v6(segments: [u16; 8], bits: u8) -> Network {
-    let [a, b, c, d, e, f, g, h] = segments;
-    Network { address: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits }
+const fn v6([first, second]: [u16; 2], last: u16, bits: u8) -> Network {
+    Network { address: IpAddr::V6(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, last)), bits }
 }
 
 /// Addresses that are not a device's but this machine's, its link's or its cloud's.
@@ -150,11 +149,11 @@ const SPECIAL: [Network; 12] = [
     v4([168, 63, 129, 16], 32),
     v4([224, 0, 0, 0], 4),
     v4([255, 255, 255, 255], 32),
-    v6([0, 0, 0, 0, 0, 0, 0, 0], 128),
-    v6([0, 0, 0, 0, 0, 0, 0, 1], 128),
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
-    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
-    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32), // a cloud's metadata over IPv6
+    v6([0, 0], 0, 128),
+    v6([0, 0], 1, 128),
+    v6([0xfe80, 0], 0, 10),
+    v6([0xff00, 0], 0, 8),
+    v6([0xfd00, 0xec2], 0, 32), // a cloud's metadata over IPv6
 ];
 
 /// What may be asked; without anything listed, everything.

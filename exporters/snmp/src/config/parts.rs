@@ -76,16 +76,17 @@ mod tests {
     use super::*;
 
     fn file(modules: usize) -> String {
-        let mut text = String::from("auths:\n  a: {version: 1}\nmodules:\n");
-        for module in 0..modules {
-            text.push_str(&format!("  m{module}:\n    walk: [1.3.6.{module}]\n    metrics:\n"));
-            for metric in 0..20 {
-                text.push_str(&format!(
-                    "    - name: n{metric}\n      oid: 1.3.6.{module}.{metric}\n      type: gauge\n      help: A help,\n        in two lines.\n"
-                ));
-            }
-        }
-        text
+        let metric = |module: usize, metric: usize| {
+            format!(
+                "    - name: n{metric}\n      oid: 1.3.6.{module}.{metric}\n      type: gauge\n      help: A help,\n        in two lines.\n"
+            )
+        };
+        let module = |module: usize| {
+            let metrics: Vec<String> = (0..20).map(|at| metric(module, at)).collect();
+            format!("  m{module}:\n    walk: [1.3.6.{module}]\n    metrics:\n{}", metrics.concat())
+        };
+        let modules: Vec<String> = (0..modules).map(module).collect();
+        format!("auths:\n  a: {{version: 1}}\nmodules:\n{}", modules.concat())
     }
 
     #[test]
