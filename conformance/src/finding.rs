@@ -8,6 +8,8 @@ use crate::subject::Spec;
 pub(crate) struct Finding {
     /// The rule.
     pub(crate) rule: &'static Rule,
+    /// How much it matters: as the rule says, or less where it is open whether the rule is broken at all.
+    pub(crate) level: Level,
     /// What was found and what was expected.
     pub(crate) message: String,
     /// Where; nowhere for what is missing as a whole or is no text.
@@ -35,7 +37,7 @@ pub(crate) struct Place {
 
 impl Finding {
     pub(crate) fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
-        Self { rule, message: message.into(), place: None, second: None, fatal: true, metric: None }
+        Self { rule, level: rule.level, message: message.into(), place: None, second: None, fatal: true, metric: None }
     }
 
     pub(crate) fn at(mut self, place: Place) -> Self {
@@ -46,10 +48,6 @@ impl Finding {
     pub(crate) fn of(mut self, metric: &str) -> Self {
         self.metric = Some(metric.to_owned());
         self
-    }
-
-    pub(crate) fn level(&self) -> Level {
-        self.rule.level
     }
 
     /// Whether every established reader lets it pass, though the specification forbids it: metrics of Prometheus text in
@@ -87,7 +85,7 @@ impl Verdict {
         cap: usize,
     ) -> Self {
         let level = |finding: &Finding| {
-            if finding.is_tolerated(spec) { finding.level().min(Level::Should) } else { finding.level() }
+            if finding.is_tolerated(spec) { finding.level.min(Level::Should) } else { finding.level }
         };
         let worst = findings.iter().map(level).max();
         findings.sort_by_key(|f| f.place.map_or(usize::MAX, |p| p.offset));

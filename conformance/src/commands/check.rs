@@ -81,7 +81,7 @@ impl ReportArguments {
         let default = if self.output == Output::Human { Level::Should } else { Level::Advice };
         let lowest = self.show.unwrap_or(default).min(self.fail_on);
         for judged in &mut all {
-            judged.verdict.findings.retain(|finding| finding.level() >= lowest);
+            judged.verdict.findings.retain(|finding| finding.level >= lowest);
             judged.verdict.capped.retain(|(rule, _)| rule.level >= lowest);
         }
         let mut out = io::BufWriter::new(io::stdout().lock());

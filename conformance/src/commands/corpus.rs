@@ -171,7 +171,7 @@ fn verdict(arguments: &Arguments, case: &Case) -> Result<(bool, Option<&'static 
         let judged = judge::one(subject.map_err(|error| failed(&error))?, &Config::default(), 1);
         let spec = judged.verdict.spec;
         let mut findings = judged.verdict.findings.iter();
-        let broken = findings.find(|finding| finding.level() == Level::Must && !finding.is_tolerated(spec));
+        let broken = findings.find(|finding| finding.level == Level::Must && !finding.is_tolerated(spec));
         return Ok((broken.is_none(), broken.map(|finding| finding.rule.id)));
     }
     let Some((program, rest)) = arguments.command.split_first() else { return Ok((false, None)) };

@@ -52,6 +52,8 @@ pub(super) struct Family {
     points: Points,
     /// States of the current stateset metric that are on, of how many.
     states: (u64, u64),
+    /// The leading labels of the groups of a stateset so far.
+    leading: Leading,
     told: BTreeSet<&'static str>,
 }
 
@@ -63,6 +65,25 @@ struct Has {
     created: bool,
     sum: bool,
     quantile: bool,
+}
+
+/// The first labels, as written, of the groups of a stateset: all of them, and the last one.
+#[derive(Default)]
+struct Leading {
+    seen: BTreeSet<String>,
+    last: String,
+}
+
+impl Leading {
+    /// Whether this one was there before and another one since.
+    fn comes_back(&mut self, first: String) -> bool {
+        if first == self.last {
+            return false;
+        }
+        let is_new = self.seen.insert(first.clone());
+        self.last = first;
+        !is_new
+    }
 }
 
 impl Family {
@@ -86,6 +107,7 @@ impl Family {
             exemplar_style: None,
             points: Points::default(),
             states: (0, 0),
+            leading: Leading::default(),
             told: BTreeSet::new(),
         }
     }
@@ -305,6 +327,7 @@ impl Family {
                 }
                 Some(_) => {}
             }
+            self.group_of_states(sample, line, findings);
         }
         if let Some(label) = structural {
             self.structural(sample, label, suffix, line, findings);
@@ -353,6 +376,21 @@ impl Family {
                     format!("the name repeats its label `{label_name}`"),
                 );
             }
+        }
+    }
+
+    /// The specification has an example with groups that it calls interleaved: each of them stands together, but those
+    /// that begin with the same label do not. No sentence of it says so much, so this is told as less than a must.
+    fn group_of_states(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
+        if self.spec != Spec::OpenMetrics2 || self.kind != Some(MetricType::StateSet) {
+            return;
+        }
+        let mut labels = sample.labels().filter(|label| label.name.raw() != self.name);
+        let (Some(first), Some(_)) = (labels.next(), labels.next()) else { return };
+        let (name, value) = (first.name.raw(), first.value.raw());
+        if self.leading.comes_back(format!("{name}=\"{value}\"")) && self.told.insert("OM2-SS-02") {
+            let message = format!("other groups stand between those of {name}=\"{value}\"");
+            findings.push_as_should("OM2-SS-02", message, line.place(first.name.span()), &self.name);
         }
     }
 

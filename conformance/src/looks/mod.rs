@@ -79,7 +79,7 @@ pub(crate) fn set(set: &MetricSet, spec: Spec) -> Findings {
     format::encode_with(set, format, options, &mut written);
     let seen = text(&written, spec, dialect);
     for mut finding in seen.all {
-        if finding.level() < Level::Must {
+        if finding.level < Level::Must {
             (finding.place, finding.second) = (None, None);
             if let Some(metric) =
                 finding.metric.as_deref().filter(|metric| !finding.message.contains(*metric))
@@ -148,6 +148,14 @@ impl Findings {
         if let Some(rule) = crate::rules::find(id) {
             let finding = Finding::new(rule, message).at(at);
             self.add(if metric.is_empty() { finding } else { finding.of(metric) });
+        }
+    }
+
+    /// Notes what a strict reading of a "must" forbids and another one allows.
+    fn push_as_should(&mut self, id: &'static str, message: impl Into<String>, at: Place, metric: &str) {
+        if let Some(rule) = crate::rules::find(id) {
+            let finding = Finding::new(rule, message).at(at).of(metric);
+            self.add(Finding { level: Level::Should, ..finding });
         }
     }
 

@@ -8,7 +8,7 @@ use crate::rule::Level;
 pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
     for judged in all {
         for finding in &judged.verdict.findings {
-            let command = match finding.level() {
+            let command = match finding.level {
                 Level::Must => "error",
                 Level::Should => "warning",
                 Level::Advice => "notice",

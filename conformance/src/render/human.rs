@@ -17,7 +17,7 @@ pub(super) fn write(all: &[Judged], colour: bool, to: &mut dyn Write) -> io::Res
     let mut counts = [0_u64; 3];
     for judged in all {
         for finding in &judged.verdict.findings {
-            count(&mut counts, finding.level(), 1);
+            count(&mut counts, finding.level, 1);
             writeln!(to, "{}\n", show(&renderer, judged, finding))?;
         }
         for &(rule, more) in &judged.verdict.capped {
@@ -53,7 +53,7 @@ fn count(counts: &mut [u64; 3], level: Level, by: u64) {
 }
 
 fn show(renderer: &Renderer, judged: &Judged, finding: &Finding) -> String {
-    let title = match finding.level() {
+    let title = match finding.level {
         Level::Must => Title::ERROR,
         Level::Should => Title::WARNING,
         Level::Advice => Title::NOTE,
@@ -147,7 +147,7 @@ pub(super) fn write_concise(all: &[Judged], to: &mut dyn Write) -> io::Result<()
             if let Some(place) = finding.place.filter(|place| place.line > 0) {
                 write!(to, ":{}:{}", place.line, place.column)?;
             }
-            writeln!(to, ": {}: {} [{}]", finding.level(), printable(&finding.message), finding.rule.id)?;
+            writeln!(to, ": {}: {} [{}]", finding.level, printable(&finding.message), finding.rule.id)?;
         }
     }
     Ok(())

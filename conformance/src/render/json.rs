@@ -71,7 +71,7 @@ impl<'a> Entry<'a> {
             file,
             rule: finding.rule.id,
             name: finding.rule.name,
-            level: finding.level().as_str(),
+            level: finding.level.as_str(),
             line: lines.map(|place| place.line),
             column: lines.map(|place| place.column),
             offset: place.map(|place| place.offset),
@@ -94,7 +94,7 @@ impl<'a> Entry<'a> {
 /// What breaks a "must" before what could be better, each in the order of the input.
 fn worst_first(judged: &Judged) -> impl Iterator<Item = &Finding> {
     let mut findings: Vec<&Finding> = judged.verdict.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level()));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings.into_iter()
 }
 

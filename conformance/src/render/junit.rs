@@ -33,7 +33,7 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
             writeln!(
                 to,
                 r#"      <failure type="{}" message="{}">{}</failure>"#,
-                finding.level(),
+                finding.level,
                 escape(&finding.message),
                 escape(&format!("{}\n{}", rule.explain, rule.section))
             )?;

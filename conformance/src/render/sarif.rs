@@ -31,7 +31,7 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
             }
             results.push(json!({
                 "ruleId": finding.rule.id,
-                "level": level(finding.level()),
+                "level": level(finding.level),
                 "message": { "text": finding.message },
                 "locations": [{ "physicalLocation": location }],
             }));
