@@ -161,7 +161,7 @@ pub(super) static RULES: &[Rule] = &[
         explain: "It counts observations.",
         check: Check::Reader,
         good: &[om1(&[b"# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_count 1.0\na_sum 1\n# EOF\n"])],
-        bad: &[om1(&[b"# TYPE a histogram\na_bucket{le=\"+Inf\"} 1.5\na_count 1.5\na_sum 1\n# EOF\n"])],
+        bad: &[om1(&[b"# TYPE a histogram\na_bucket{le=\"+Inf\"} 1\na_count 1.5\na_sum 1\n# EOF\n"])],
     },
     Rule {
         id: "OM1-HIS-14",

@@ -379,7 +379,7 @@ pub(super) static RULES: &[Rule] = &[
         explain: "A fall is taken for a reset, and what was counted before is added again.",
         check: Check::Sequence,
         good: &[om1(&[b"# TYPE a counter\na_total 1\n# EOF\n", b"# TYPE a counter\na_total 1\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\na_created 10\n# EOF\n", b"# TYPE a counter\na_total 1\na_created 20\n# EOF\n"])],
-        bad: &[om1(&[b"# TYPE a counter\na_total 5 1\na_total 3 2\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\na_created 10\n# EOF\n", b"# TYPE a counter\na_total 4\na_created 10\n# EOF\n"])],
+        bad: &[om1(&[b"# TYPE a counter\na_total 5 1\na_total 3 2\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\n# EOF\n", b"# TYPE a counter\na_total 4\n# EOF\n"])],
     },
     Rule {
         id: "OM1-CNT-06",
@@ -391,7 +391,7 @@ pub(super) static RULES: &[Rule] = &[
         explain: "Else a reset looks like a fall.",
         check: Check::Sequence,
         good: &[om1(&[b"# TYPE a counter\na_total 5 1\na_created 0 1\na_total 3 2\na_created 1.5 2\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\na_created 10\n# EOF\n", b"# TYPE a counter\na_total 1\na_created 20\n# EOF\n"])],
-        bad: &[om1(&[b"# TYPE a counter\na_total 5 1\na_created 0 1\na_total 3 2\na_created 0 2\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\na_created 10\n# EOF\n", b"# TYPE a counter\na_total 1\na_created 5\n# EOF\n"])],
+        bad: &[om1(&[b"# TYPE a counter\na_total 5 1\na_created 0 1\na_total 3 2\na_created 0 2\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\na_created 10\n# EOF\n", b"# TYPE a counter\na_total 1\na_created 5\n# EOF\n"]), om1(&[b"# TYPE a counter\na_total 5\na_created 10\n# EOF\n", b"# TYPE a counter\na_total 4\na_created 10\n# EOF\n"])],
     },
     Rule {
         id: "OM1-CNT-07",
