@@ -37,7 +37,15 @@ pub(crate) struct Place {
 
 impl Finding {
     pub(crate) fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
-        Self { rule, level: rule.level, message: message.into(), place: None, second: None, fatal: true, metric: None }
+        Self {
+            rule,
+            level: rule.level,
+            message: message.into(),
+            place: None,
+            second: None,
+            fatal: true,
+            metric: None,
+        }
     }
 
     pub(crate) fn at(mut self, place: Place) -> Self {

@@ -101,10 +101,9 @@ fn misjudged(spec: Spec, verdict: &str, text: &str) -> Option<String> {
 #[test]
 fn the_examples_of_the_specifications_are_judged_rightly() {
     let mut wrong = String::new();
-    for (spec, examples, count) in [
-        (Spec::OpenMetrics1, include_str!("om1.txt"), 40),
-        (Spec::OpenMetrics2, include_str!("om2.txt"), 53),
-    ] {
+    for (spec, examples, count) in
+        [(Spec::OpenMetrics1, include_str!("om1.txt"), 40), (Spec::OpenMetrics2, include_str!("om2.txt"), 53)]
+    {
         let examples: Vec<&str> = examples.split("=== ").skip(1).collect();
         assert_eq!(examples.len(), count, "{spec:?}");
         for example in examples {
