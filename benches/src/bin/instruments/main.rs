@@ -14,6 +14,9 @@ use openmetrics::label_value_from_enum;
 use openmetrics::registry::{Definition, Registry};
 use openmetrics_benches::{Random, Table, allocated, limits, nanoseconds, nanoseconds_on_threads};
 
+#[cfg(feature = "peers")]
+mod peers;
+
 const CALLS: u32 = 1_000_000;
 
 fn main() {
@@ -169,13 +172,13 @@ impl LabelSet for Cached {
     }
 }
 
-/// Label values as an HTTP service has them.
-fn requests(series: usize) -> Vec<[String; 3]> {
+/// Label values as an HTTP service has them; other ones for another version of its interface.
+fn requests(series: usize, version: &str) -> Vec<[String; 3]> {
     (0..series)
         .map(|i| {
             let method = ["GET", "PUT", "POST", "DELETE"][i % 4];
             let status = ["200", "404", "500"][i / 4 % 3];
-            [method.to_owned(), format!("/api/v2/items/{i}"), status.to_owned()]
+            [method.to_owned(), format!("/api/{version}/items/{i}"), status.to_owned()]
         })
         .collect()
 }
@@ -188,7 +191,7 @@ fn lookups() {
     let mut table = Table::new("lookup by labels and add one", "ns");
     for series in [1, 1_000, 100_000] {
         let family: Family<_, Counter> = three_labels();
-        let mut keys = requests(series);
+        let mut keys = requests(series, "v2");
         let mut random = Random::new(3);
         for i in (1..keys.len()).rev() {
             keys.swap(i, random.below(i as u64 + 1) as usize);
@@ -226,7 +229,8 @@ fn lookups() {
 
 fn memory() {
     const SERIES: usize = 100_000;
-    let keys = requests(SERIES);
+    // Some peers have one registry a process, so these are series that no other table made.
+    let keys = requests(SERIES, "v3");
     let mut table = Table::new("memory of a series, three labels, 100,000 series", "bytes");
     let (family, taken) = allocated(|| {
         let family: Family<_, Counter> = three_labels();
@@ -237,6 +241,8 @@ fn memory() {
     });
     table.row("counter", taken.bytes_kept as f64 / SERIES as f64);
     drop(family);
+    #[cfg(feature = "peers")]
+    peers::memory(&mut table, &keys);
     print(&[table]);
 }
 
@@ -249,7 +255,7 @@ fn scrapes() {
                 Ok(family) => family,
                 Err(error) => panic!("{error}"),
             };
-        for ([a, b, c], i) in requests(series).iter().zip(0_u64..) {
+        for ([a, b, c], i) in requests(series, "v2").iter().zip(0_u64..) {
             family.with([a, b, c]).inc_by(i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40);
         }
         let mut out = Vec::new();
@@ -266,82 +272,4 @@ fn scrapes() {
         table.row("limit: copying the text", nanoseconds(series as u64, || limits::copy(&out, &mut copy)));
     }
     print(&[table]);
-}
-
-/// The same with other libraries, as their documentation says it is done.
-#[cfg(feature = "peers")]
-mod peers {
-    use std::hint::black_box;
-
-    use openmetrics_benches::{Table, allocated, nanoseconds};
-    use prometheus_client::metrics as client;
-
-    use super::{both, observations};
-
-    const BOUNDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-    fn made<M>(metric: prometheus::Result<M>) -> M {
-        match metric {
-            Ok(metric) => metric,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    pub(super) fn counters(tables: &mut [Table; 2]) {
-        let counter: client::counter::Counter = client::counter::Counter::default();
-        both(tables, "prometheus-client", || {
-            black_box(&counter).inc();
-        });
-        let counter = made(prometheus::IntCounter::new("bench", "Bench."));
-        both(tables, "prometheus", || black_box(&counter).inc());
-    }
-
-    pub(super) fn gauges(tables: &mut [Table; 2]) {
-        let gauge: client::gauge::Gauge = client::gauge::Gauge::default();
-        both(tables, "prometheus-client, set", || {
-            black_box(&gauge).set(black_box(7));
-        });
-        let gauge = made(prometheus::IntGauge::new("bench", "Bench."));
-        both(tables, "prometheus, set", || black_box(&gauge).set(black_box(7)));
-    }
-
-    pub(super) fn histograms(tables: &mut [Table; 2], values: &[f64]) {
-        let histogram = client::histogram::Histogram::new(BOUNDS);
-        observations(tables, "prometheus-client, 11 classic buckets", values, |value| {
-            black_box(&histogram).observe(value);
-        });
-        let options = prometheus::HistogramOpts::new("bench", "Bench.").buckets(BOUNDS.to_vec());
-        let histogram = made(prometheus::Histogram::with_opts(options));
-        observations(tables, "prometheus, 11 classic buckets", values, |value| {
-            black_box(&histogram).observe(value);
-        });
-    }
-
-    pub(super) fn lookups(table: &mut Table, keys: &[[String; 3]]) {
-        type Labels = Vec<(String, String)>;
-        let family = client::family::Family::<Labels, client::counter::Counter>::default();
-        let client_inc = |[a, b, c]: &[String; 3]| {
-            let pair = |name: &str, value: &String| (name.to_owned(), value.clone());
-            let labels = vec![pair("method", a), pair("path", b), pair("status", c)];
-            family.get_or_create(&labels).inc();
-        };
-        let vec = made(prometheus::IntCounterVec::new(
-            prometheus::Opts::new("bench", "Bench."),
-            &["method", "path", "status"],
-        ));
-        let vec_inc = |[a, b, c]: &[String; 3]| vec.with_label_values(&[a, b, c]).inc();
-        row(table, "prometheus-client", keys, client_inc);
-        row(table, "prometheus", keys, vec_inc);
-    }
-
-    fn row(table: &mut Table, name: &str, keys: &[[String; 3]], inc: impl Fn(&[String; 3])) {
-        keys.iter().for_each(&inc);
-        let figure = nanoseconds(keys.len() as u64, || keys.iter().for_each(&inc));
-        let ((), allocations) = allocated(|| keys.iter().take(1).for_each(&inc));
-        table.row_with(
-            format!("{name}, three texts, {} series", keys.len()),
-            figure,
-            format!("{} allocations", allocations.calls),
-        );
-    }
 }
