@@ -23,6 +23,7 @@ pub mod gzip;
 pub mod json;
 mod native;
 pub mod negotiate;
+mod pen;
 pub mod protobuf;
 mod text;
 

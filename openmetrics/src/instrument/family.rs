@@ -14,7 +14,7 @@ use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering}
 use super::table::{Segments, Table};
 use super::{Cell, Instrument, Metric, Options};
 use crate::error::{Error, Kind};
-use crate::model::{self, FamilyEmitter, Labels, MetricType, Rows, Timestamp};
+use crate::model::{self, FamilyEmitter, Image, Labels, MetricType, Row, Rows, Timestamp};
 use crate::sync::OnceLock;
 
 /// A metric for each label set: `requests.with(Request { method, path }).inc()`.
@@ -232,27 +232,20 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             state.births
         };
         let mut page = PageCopy::<M>::default();
-        let mut rows = ROWS.take();
         for number in 0.. {
-            if self.inner.copy_rows(number, latest, out.wants_protobuf(), &mut rows) {
-                out.rows(&rows);
+            let Some(given) = self.inner.give_rows(number, latest, out) else { break };
+            if given == PAGE {
                 continue;
             }
             if !self.inner.copy_page(number, latest, out.wants_protobuf(), &mut page) {
                 break;
             }
-            for (series, text) in page.series() {
+            for (series, text) in page.series().filter(|(series, _)| series.at % PAGE >= given) {
                 let protobuf = page.protobuf.series((series.at % PAGE) as usize);
                 M::Cell::emit(&series.reading, series.start, &Labels::rendered(text, protobuf), out);
             }
         }
-        ROWS.set(rows);
     }
-}
-
-thread_local! {
-    /// What the last scrape of this thread copied rows into.
-    static ROWS: std::cell::Cell<Rows> = std::cell::Cell::default();
 }
 
 /// Label sets of at most this many kinds have an array instead of a hash table.
@@ -409,6 +402,8 @@ struct Page {
     garbage: usize,
     /// The labels once more as protobuf has them: made when it is first asked for, and made anew after a change.
     protobuf: Option<Box<Protobuf>>,
+    /// What the last scrape made of the page, see [`Image`].
+    image: Option<Box<Image>>,
 }
 
 /// The labels of a page in protobuf, one series after the other.
@@ -467,7 +462,7 @@ impl Page {
         if self.places.len() <= within {
             self.places.resize(within + 1, Place::default());
         }
-        self.protobuf = None;
+        self.forget();
         self.places[within] = Place { from: self.text.len() as u32, len: text.len() as u32, birth };
         self.text.push_str(text);
         if self.places.len() == PAGE as usize {
@@ -475,10 +470,16 @@ impl Page {
         }
     }
 
+    /// Drops what was made of the labels.
+    fn forget(&mut self) {
+        self.protobuf = None;
+        self.image = None;
+    }
+
     fn unset(&mut self, within: usize) {
+        self.forget();
         let Some(place) = self.places.get_mut(within) else { return };
         self.garbage += place.len as usize;
-        self.protobuf = None;
         *place = Place::default();
         if self.garbage > self.text.len() / 2 {
             let mut text = String::with_capacity(self.text.len() - self.garbage);
@@ -819,24 +820,18 @@ impl<M: Metric> Inner<M> {
         }
     }
 
-    /// [`copy_page`](Inner::copy_page) for metrics that are numbers; `false` also if one of them is more than that.
-    fn copy_rows(&self, number: u32, latest: u64, protobuf: bool, to: &mut Rows) -> bool {
-        if !matches!(M::TYPE, MetricType::Counter | MetricType::Gauge) {
-            return false;
+    /// Hands on the metrics of a page as rows, as far as they are numbers and somebody takes them, and says which place
+    /// the first one has that is still to be shown. `None` after the last page.
+    fn give_rows(&self, number: u32, latest: u64, out: &mut FamilyEmitter<'_>) -> Option<u32> {
+        if !matches!(M::TYPE, MetricType::Counter | MetricType::Gauge) || !out.takes_rows() {
+            return Some(0);
         }
         let mut state = self.lock();
-        let Some(page) = state.pages.get_mut(number as usize) else { return false };
-        if protobuf && page.protobuf.is_none() {
-            page.protobuf = Some(Box::new(Protobuf::of(page)));
-        }
-        let rendered = page.protobuf.as_deref().filter(|_| protobuf);
-        match rendered {
-            Some(rendered) => to.set("", &rendered.bytes),
-            None => to.set(&page.text, &[]),
-        }
+        let page = state.pages.get_mut(number as usize)?;
+        let mut rows = [const { Row::NONE }; PAGE as usize];
+        let (mut len, mut mask, mut end) = (0, 0_u64, PAGE);
         // The entries up to the end of their segment.
         let mut entries: &[Entry<M::Cell>] = &[];
-        let mut pb_end = 0;
         for (within, place) in page.places.iter().enumerate() {
             if entries.is_empty() {
                 let segment = self.entries.get(number * PAGE + within as u32);
@@ -844,17 +839,22 @@ impl<M: Metric> Inner<M> {
             }
             let Some((entry, others)) = entries.split_first() else { break };
             entries = others;
-            let pb_start = pb_end;
-            pb_end = rendered.and_then(|rendered| rendered.ends.get(within).copied()).unwrap_or_default();
             if place.birth == 0 || place.birth > latest {
                 continue;
             }
-            let Some(value) = entry.cell.number() else { return false };
-            let start = (M::TYPE == MetricType::Counter).then(|| entry.start_nanos());
-            let text = if protobuf { 0..0 } else { place.from..place.from + place.len };
-            to.push(text, pb_start..pb_end, value, start);
+            let (Some(value), Some(row)) = (entry.cell.number(), rows.get_mut(len)) else {
+                end = within as u32;
+                break;
+            };
+            let start = if M::TYPE == MetricType::Counter { entry.start_nanos() } else { 0 };
+            *row = Row::new(place.from, place.len, value, start);
+            len += 1;
+            mask |= 1 << within;
         }
-        true
+        let list = rows.get(..len).unwrap_or_default();
+        let taken = out.rows(&mut Rows::new(&page.text, list, mask, &mut page.image));
+        (0..taken).for_each(|_| mask &= mask - 1); // clears the lowest bit
+        Some(mask.trailing_zeros().min(end))
     }
 
     /// Copies a page and what its metrics say now, without those born after `latest`; `false` after the last page.

@@ -90,11 +90,12 @@ pub trait Sink {
         false
     }
 
-    /// Takes numbers of the family that began last, from one on, and says how many it took. The next one after those
-    /// comes as a point, and then the others come here again.
+    /// Takes numbers of the family that began last, and says how many from the first one on. The others come as points.
+    ///
+    /// Whoever has the rows may be locked meanwhile, so that a sink of somebody else's gets points only.
     #[doc(hidden)]
-    fn rows(&mut self, rows: &Rows, from: usize) -> usize {
-        let _ = (rows, from);
+    fn rows(&mut self, rows: &mut Rows<'_>) -> usize {
+        let _ = rows;
         0
     }
 }
@@ -319,23 +320,22 @@ impl<'a> FamilyEmitter<'a> {
         }
     }
 
-    /// Hands on numbers whose labels are known to be valid and different, because a table made them.
-    pub(crate) fn rows(&mut self, rows: &Rows) {
-        let mut at = 0;
-        while self.accepted {
-            if self.unique && self.labels.is_empty() {
-                let taken = self.sink.rows(rows, at);
-                self.ledger.report.points += taken as u64;
-                at += taken;
-            }
-            let Some(row) = rows.from(at).next() else { return };
-            let (labels, point) = rows.point(row);
-            self.take(&labels, &point);
-            at += 1;
+    /// Hands on numbers at once, and says how many of them were taken; the others have to come as points.
+    pub(crate) fn rows(&mut self, rows: &mut Rows<'_>) -> usize {
+        if !self.takes_rows() {
+            return 0;
         }
+        let taken = self.sink.rows(rows);
+        self.ledger.report.points += taken as u64;
+        taken
     }
 
-    /// The same for points whose labels are known to be valid and different, because a table made them.
+    /// Whether [`rows`](FamilyEmitter::rows) may be taken: nothing has to be looked at or added, point by point.
+    pub(crate) fn takes_rows(&self) -> bool {
+        self.accepted && self.unique && self.labels.is_empty()
+    }
+
+    /// Says that the points that follow have labels known to be valid and different, because a table made them.
     #[must_use]
     pub(crate) fn unique(mut self) -> FamilyEmitter<'a> {
         self.unique = true;

@@ -47,3 +47,4 @@ pub(crate) use label::{
     varint_len,
 };
 pub(crate) use native::{finest_index, merged_bucket};
+pub(crate) use rows::{Image, Row};

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use super::line::{Line, Name, push_escaped, push_escaped_outside_quotes};
 use super::number::{push_float, push_millis, push_number, push_seconds, push_time};
 use super::{Dialect, Heading, classic};
+use crate::format::pen::{Pen, Put};
 use crate::format::{Escaping, Options};
 use crate::model::{
     Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, LabelSet, Labels, MetricType, Number,
@@ -43,8 +44,9 @@ pub(super) struct Family {
     pub(super) metric_type: MetricType,
     /// The name of samples that are plain numbers.
     pub(super) sample: Name,
-    /// The same with an opening brace.
+    /// The same with an opening brace, and zeros up to a whole block.
     head: Vec<u8>,
+    head_len: usize,
     /// Whether that is all it takes to begin a sample: no quotes, and no names to be compared.
     plain: bool,
     /// What `_bucket`, `_created` and the like are added to.
@@ -187,6 +189,16 @@ impl<'o> Encoder<'o> {
         self.escaping != Escaping::AllowUtf8 && (self.family.escaped.is_some() || has_foreign_names(labels))
     }
 
+    /// Whether label names of this family were looked at and need nothing done. Rendered labels come from one table, so
+    /// those of all its metrics have the same names.
+    fn knows_names_of(&mut self, labels: &Labels<'_>) -> bool {
+        if !self.family.names_checked {
+            self.family.names_checked =
+                self.dialect.check_labels(labels, self.escaping).is_ok() && !self.escapes(labels);
+        }
+        self.family.names_checked
+    }
+
     /// A line of rendered labels and a number, as nearly all lines are. [`number`](Self::number) writes the same.
     #[inline]
     fn rendered_number(&mut self, labels: &Labels<'_>, number: Number) -> Result<(), Refusal> {
@@ -195,7 +207,7 @@ impl<'o> Encoder<'o> {
             check_counter(number, *dialect)?;
         }
         let before = out.len();
-        out.extend_from_slice(&family.head);
+        out.extend_from_slice(family.head.get(..family.head_len).unwrap_or_default());
         let none = out.len();
         for part in labels.parts() {
             if let Part::Rendered(rendered) = part {
@@ -212,7 +224,7 @@ impl<'o> Encoder<'o> {
             family.sample.push("", out);
             out.push(b' ');
         }
-        push_number(out, number, dialect.style());
+        push_number(&mut **out, number, dialect.style());
         out.push(b'\n');
         Ok(())
     }
@@ -572,33 +584,25 @@ impl<'o> Encoder<'o> {
 }
 
 impl Sink for Encoder<'_> {
-    fn rows(&mut self, rows: &Rows, from: usize) -> usize {
-        // The first one comes as a point, so that its labels' names are looked at.
-        if !(self.family.plain && self.family.names_checked) || self.created {
+    fn rows(&mut self, rows: &mut Rows<'_>) -> usize {
+        let Some(first) = rows.list().first() else { return 0 };
+        // All rows have the same names, so the first one stands for them.
+        if !self.family.plain || self.created || !self.knows_names_of(&rows.labels(first)) {
             return 0;
         }
         let Self { out, family, dialect, .. } = self;
-        let counts = family.metric_type == MetricType::Counter;
-        let starts = counts && *dialect == Dialect::OpenMetrics2;
-        let mut taken = 0;
-        for row in rows.from(from) {
-            let is_whole = matches!(row.value, Number::Unsigned(_));
-            if Rows::text_len(row) == 0 || counts && !is_whole && check_counter(row.value, *dialect).is_err()
-            {
-                break;
-            }
-            out.reserve(family.head.len() + Rows::text_len(row) + LINE);
-            out.extend_from_slice(&family.head);
-            rows.push_text(row, out);
-            out.extend_from_slice(b"} ");
-            push_number(out, row.value, dialect.style());
-            if let Some((seconds, nanos)) = row.start().filter(|_| starts) {
-                out.extend_from_slice(b" st@");
-                push_time(out, seconds, nanos);
-            }
-            out.push(b'\n');
-            taken += 1;
+        let begin = out.len();
+        let labels: usize = rows.list().iter().map(|row| row.text().len()).sum();
+        let around = family.head_len + NUMBER + if *dialect == Dialect::OpenMetrics2 { STAMP } else { 0 };
+        out.resize(begin + labels + rows.list().len() * around + BLOCK, 0);
+        let mut pen = Pen::new(out.get_mut(begin..).unwrap_or_default());
+        let taken = push_rows(&mut pen, family, *dialect, rows);
+        let (written, is_full) = (pen.written(), pen.is_full());
+        if is_full {
+            out.truncate(begin); // not reached: there is room for all
+            return 0;
         }
+        out.truncate(begin + written);
         taken
     }
 
@@ -607,8 +611,19 @@ impl Sink for Encoder<'_> {
         self.flush_tails();
         let heading = self.claim(descriptor)?;
         self.last_timed = None;
-        let Family { metric_type, sample, head, plain, base, name, help, escaped, names_checked, .. } =
-            &mut self.family;
+        let Family {
+            metric_type,
+            sample,
+            head,
+            head_len,
+            plain,
+            base,
+            name,
+            help,
+            escaped,
+            names_checked,
+            ..
+        } = &mut self.family;
         *escaped = None;
         *names_checked = false;
         *metric_type = heading.metric_type;
@@ -617,6 +632,8 @@ impl Sink for Encoder<'_> {
         head.clear();
         sample.push("", head);
         head.push(b'{');
+        *head_len = head.len();
+        head.resize(head_len.next_multiple_of(BLOCK), 0);
         let stem = match (heading.metric_type, heading.suffix) {
             (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(&heading.family),
             _ => &heading.family,
@@ -667,6 +684,36 @@ impl Sink for Encoder<'_> {
     }
 }
 
+/// Lines of rendered labels and a number; says how many.
+fn push_rows(pen: &mut Pen<'_>, family: &Family, dialect: Dialect, rows: &Rows<'_>) -> usize {
+    let counts = family.metric_type == MetricType::Counter;
+    let starts = counts && dialect == Dialect::OpenMetrics2;
+    let style = dialect.style();
+    let text = rows.text().as_bytes();
+    let mut taken = 0;
+    for row in rows.list() {
+        let place = row.text();
+        let is_whole = matches!(row.value, Number::Unsigned(_));
+        if place.is_empty() || counts && !is_whole && check_counter(row.value, dialect).is_err() {
+            break;
+        }
+        match family.head.first_chunk::<BLOCK>() {
+            Some(head) if family.head_len <= BLOCK => pen.put_start(head, family.head_len),
+            _ => pen.put(family.head.get(..family.head_len).unwrap_or_default()),
+        }
+        pen.put(text.get(place).unwrap_or_default());
+        pen.put_start(b"} ", 2);
+        push_number(pen, row.value, style);
+        if let Some((seconds, nanos)) = row.start().filter(|_| starts) {
+            pen.put(b" st@");
+            push_time(pen, seconds, nanos);
+        }
+        pen.put_byte(b'\n');
+        taken += 1;
+    }
+    taken
+}
+
 /// One state's sample, up to its value.
 fn push_state(out: &mut Vec<u8>, escaping: Escaping, family: &Family, labels: &Labels<'_>, state: State<'_>) {
     let mut line = Line::begin(out, escaping, &family.sample, "");
@@ -682,8 +729,14 @@ pub(crate) fn claim_written(claims: &mut Claims, family: &str, suffixes: &[&str]
         .map_err(|refusal| Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
 }
 
-/// Room for what follows the labels of a number.
-const LINE: usize = 96;
+/// The head of a line is copied as a block of this many bytes if it is not longer.
+const BLOCK: usize = 32;
+
+/// The longest number, with what stands around it: `} -1.7976931348623157e+308` and the line's end.
+const NUMBER: usize = 32;
+
+/// The longest ` st@`: ten digits of seconds at the time of writing, twenty at most, and nine decimals.
+const STAMP: usize = 36;
 
 fn has_foreign_names(labels: &Labels<'_>) -> bool {
     labels.parts().any(|part| match part {

@@ -4,6 +4,7 @@
 //! exponents from -4 to 5 written out, all others as `1.5e+06`. OpenMetrics adds `.0` where neither point nor
 //! exponent would tell a float from an integer (OM1-NUM-04, OM1-NUM-09).
 
+use crate::format::pen::Put;
 use crate::model::{Number, Timestamp};
 
 /// How a float without fraction looks.
@@ -17,12 +18,12 @@ pub(crate) enum Style {
 
 /// Appends a number; integers keep every digit.
 #[inline]
-pub(crate) fn push_number(out: &mut Vec<u8>, number: Number, style: Style) {
+pub(crate) fn push_number(out: &mut impl Put, number: Number, style: Style) {
     match number {
         Number::Unsigned(v) => push_unsigned(out, v),
         Number::Signed(v) => {
             if v < 0 {
-                out.push(b'-');
+                out.put_byte(b'-');
             }
             push_unsigned(out, v.unsigned_abs());
         }
@@ -32,27 +33,18 @@ pub(crate) fn push_number(out: &mut Vec<u8>, number: Number, style: Style) {
 
 /// Appends an integer.
 #[inline]
-pub(crate) fn push_unsigned(out: &mut Vec<u8>, v: u64) {
+pub(crate) fn push_unsigned(out: &mut impl Put, v: u64) {
     if v < 100_000_000 {
         let digits = eight_digits(v) | 1 << 63; // the last digit counts even if it is zero
         let leading = digits.trailing_zeros() / 8;
         let text = ((eight_digits(v) | ZEROS) >> (leading * 8)).to_le_bytes();
-        push_start(out, &text, 8 - leading as usize);
+        out.put_start(&text, 8 - leading as usize);
     } else if v < 10_000_000_000_000_000 {
         let digits = sixteen_digits(v);
-        push_start(out, &digits.text.to_le_bytes(), digits.length);
+        out.put_start(&digits.text.to_le_bytes(), digits.length);
     } else {
-        out.extend_from_slice(itoa::Buffer::new().format(v).as_bytes());
+        out.put(itoa::Buffer::new().format(v).as_bytes());
     }
-}
-
-/// Appends the first `length` bytes. Copying a block of known size and dropping its end is faster than copying a few bytes
-/// of unknown number.
-#[inline]
-fn push_start<const N: usize>(out: &mut Vec<u8>, block: &[u8; N], length: usize) {
-    let end = out.len() + length;
-    out.extend_from_slice(block);
-    out.truncate(end);
 }
 
 const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
@@ -89,18 +81,26 @@ const fn sixteen_digits(v: u64) -> Digits {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Appends a float.
-pub(crate) fn push_float(out: &mut Vec<u8>, v: f64, style: Style) {
+#[inline]
+pub(crate) fn push_float(out: &mut impl Put, v: f64, style: Style) {
+    if !(1e-3..1e6).contains(&v) || !push_thousandths(out, v, style) {
+        push_any_float(out, v, style);
+    }
+}
+
+#[inline(never)]
+fn push_any_float(out: &mut impl Put, v: f64, style: Style) {
     if v.is_nan() {
-        return out.extend_from_slice(b"NaN");
+        return out.put(b"NaN");
     }
     if v.is_sign_negative() {
-        out.push(b'-');
+        out.put_byte(b'-');
     } else if v.is_infinite() {
-        out.push(b'+');
+        out.put_byte(b'+');
     }
     let v = v.abs();
     if v.is_infinite() {
-        return out.extend_from_slice(b"Inf");
+        return out.put(b"Inf");
     }
     // An integer's own digits without the zeros at the end are the shortest: any shorter number is another integer.
     // (Conversions through i64 because baseline x86-64 has an instruction for them and none for `trunc`.)
@@ -108,7 +108,7 @@ pub(crate) fn push_float(out: &mut Vec<u8>, v: f64, style: Style) {
         if v < 1e6 {
             push_unsigned(out, v as i64 as u64);
             if style == Style::OpenMetrics {
-                out.extend_from_slice(b".0");
+                out.put(b".0");
             }
             return;
         }
@@ -117,45 +117,51 @@ pub(crate) fn push_float(out: &mut Vec<u8>, v: f64, style: Style) {
         let significant = trim_zeros(text.get(..digits.length).unwrap_or_default());
         return push_scientific(out, significant, digits.length as i32 - 1);
     }
-    if (1e-3..1e6).contains(&v) && push_thousandths(out, v) {
-        return;
-    }
     push_shortest(out, zmij::Buffer::new().format_finite(v).as_bytes(), v);
 }
 
-/// Appends a float that is so many thousandths, as most that people measure are; `false` if it is not.
+/// Appends a float between 1e-3 and 1e6 that is so many thousandths, as most that people measure are; `false` if it is
+/// not.
 ///
 /// There are at most nine digits, and no two decimals of up to 15 digits read as the same double: whoever reads back as
 /// `v` is the shortest one that does, but for zeros at its end.
 #[inline]
-fn push_thousandths(out: &mut Vec<u8>, v: f64) -> bool {
-    let thousandths = (v * 1000.0 + 0.5) as i64;
-    if thousandths as f64 / 1000.0 != v {
+fn push_thousandths(out: &mut impl Put, v: f64, style: Style) -> bool {
+    // Where doubles are the integers, an addition rounds, and the sum's low bits are the integer.
+    const INTEGERS: f64 = 4_503_599_627_370_496.0; // 2^52
+    let sum = v * 1000.0 + INTEGERS;
+    if (sum - INTEGERS) / 1000.0 != v {
         return false;
     }
-    let (whole, fraction) = ((thousandths / 1000) as u64, (thousandths % 1000) as u64);
-    push_unsigned(out, whole);
-    // `1ddd`, with the point in the place of the one.
-    let [_, a, b, c, ..] = (eight_digits(1000 + fraction) >> 32 | ZEROS >> 32).to_le_bytes();
-    let length = match (b, c) {
-        (b'0', b'0') => 2,
-        (_, b'0') => 3,
-        _ => 4,
-    };
-    push_start(out, &[b'.', a, b, c], length);
+    let thousandths = sum.to_bits() & 0xffff_ffff;
+    // Six digits of the whole and the first two of the fraction; its third is by itself.
+    let (digits, last) = (eight_digits(thousandths / 10), thousandths % 10);
+    let text = digits | ZEROS;
+    let leading = (digits | 1 << 47).trailing_zeros() / 8; // the last one of the whole stays
+    out.put_start(&(text >> (leading * 8)).to_le_bytes(), 6 - leading as usize);
+    // Counted without branches, which would be taken at random.
+    let thirds = usize::from(last != 0);
+    let seconds = thirds | usize::from(digits >> 56 != 0);
+    let firsts = seconds | usize::from(digits >> 48 != 0);
+    if firsts != 0 {
+        let fraction = u64::from(b'.') | text >> 48 << 8 | (last | u64::from(b'0')) << 24;
+        out.put_start(&(fraction as u32).to_le_bytes(), 1 + firsts + seconds + thirds);
+    } else if style == Style::OpenMetrics {
+        out.put(b".0");
+    }
     true
 }
 
 /// Lays out what zmij printed, which is neither an integer below 1e6 nor has a sign: `12345678.9`, `0.00123`, `1.5e-7`.
-fn push_shortest(out: &mut Vec<u8>, printed: &[u8], v: f64) {
+fn push_shortest(out: &mut impl Put, printed: &[u8], v: f64) {
     // Here both write alike.
     if (1e-4..1e6).contains(&v) {
-        return out.extend_from_slice(printed);
+        return out.put(printed);
     }
     if let Some(at) = memchr::memchr(b'e', printed) {
         let (mantissa, exponent) = printed.split_at_checked(at).unwrap_or((printed, b"e0"));
         let exponent = exponent.get(1..).and_then(|e| std::str::from_utf8(e).ok()?.parse().ok());
-        out.extend_from_slice(mantissa);
+        out.put(mantissa);
         push_exponent(out, exponent.unwrap_or(0));
     } else {
         // Between 1e-5 and 1e-4, or from 1e6 on.
@@ -195,38 +201,38 @@ fn trim_zeros(mut digits: &[u8]) -> &[u8] {
 }
 
 /// `1.25e+07`
-fn push_scientific(out: &mut Vec<u8>, digits: &[u8], exponent: i32) {
+fn push_scientific(out: &mut impl Put, digits: &[u8], exponent: i32) {
     if let Some((first, rest)) = digits.split_first() {
-        out.push(*first);
+        out.put_byte(*first);
         if !rest.is_empty() {
-            out.push(b'.');
-            out.extend_from_slice(rest);
+            out.put_byte(b'.');
+            out.put(rest);
         }
     }
     push_exponent(out, exponent);
 }
 
 /// `e+07`: sign and at least two digits.
-fn push_exponent(out: &mut Vec<u8>, exponent: i32) {
-    out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+fn push_exponent(out: &mut impl Put, exponent: i32) {
+    out.put(if exponent < 0 { b"e-" } else { b"e+" });
     let exponent = exponent.unsigned_abs();
     if exponent < 10 {
-        out.push(b'0');
+        out.put_byte(b'0');
     }
     push_unsigned(out, exponent.into());
 }
 
 /// Appends seconds with as many decimals as it takes: `1520879607.789`, exact to the nanosecond (OM1-TS-02).
-pub(crate) fn push_seconds(out: &mut Vec<u8>, time: Timestamp) {
+pub(crate) fn push_seconds(out: &mut impl Put, time: Timestamp) {
     let (seconds, nanos) = match (time.seconds(), time.subsec_nanos()) {
         // Counted forward from -2 s, -1.5 s is -2 s and half a second; written it is minus one and a half.
         (seconds, nanos) if seconds < 0 && nanos > 0 => {
-            out.push(b'-');
+            out.put_byte(b'-');
             ((seconds + 1).unsigned_abs(), 1_000_000_000 - nanos)
         }
         (seconds, nanos) => {
             if seconds < 0 {
-                out.push(b'-');
+                out.put_byte(b'-');
             }
             (seconds.unsigned_abs(), nanos)
         }
@@ -236,23 +242,21 @@ pub(crate) fn push_seconds(out: &mut Vec<u8>, time: Timestamp) {
 
 /// The same from parts, which both count up.
 #[inline]
-pub(crate) fn push_time(out: &mut Vec<u8>, seconds: u64, nanos: u32) {
+pub(crate) fn push_time(out: &mut impl Put, seconds: u64, nanos: u32) {
     push_unsigned(out, seconds);
     if nanos > 0 {
         // The leading one keeps the zeros after the point, which then takes its place.
         let digits = sixteen_digits(1_000_000_000 + u64::from(nanos));
         let mut text = digits.text.to_le_bytes();
         text[0] = b'.';
-        push_start(out, &text, digits.length);
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
+        let length = trim_zeros(text.get(..digits.length).unwrap_or_default()).len();
+        out.put_start(&text, length);
     }
 }
 
 /// Appends whole milliseconds, rounded down.
-pub(crate) fn push_millis(out: &mut Vec<u8>, time: Timestamp) {
-    out.extend_from_slice(itoa::Buffer::new().format(time.as_millis()).as_bytes());
+pub(crate) fn push_millis(out: &mut impl Put, time: Timestamp) {
+    out.put(itoa::Buffer::new().format(time.as_millis()).as_bytes());
 }
 
 #[cfg(test)]

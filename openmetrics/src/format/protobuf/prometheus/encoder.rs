@@ -10,9 +10,9 @@ use crate::format::text::{
 };
 use crate::format::{Escaping, native};
 use crate::model::{
-    Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType,
+    Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Image, Labels, MetricType,
     NativeBucketsRef, Number, Point, Refusal, Rows, SideRef, Sink, Span, State, SummaryValue, Timestamp,
-    Value, render_protobuf_label, render_protobuf_renamed,
+    Value, render_protobuf, render_protobuf_label, render_protobuf_renamed,
 };
 
 /// Writes families as they come, each message behind its length; [`finish`](Encoder::finish) closes the last one.
@@ -234,7 +234,7 @@ impl Sink for Encoder<'_> {
         true
     }
 
-    fn rows(&mut self, rows: &Rows, from: usize) -> usize {
+    fn rows(&mut self, rows: &mut Rows<'_>) -> usize {
         let field = match self.metric_type {
             MetricType::Counter => schema::metric::COUNTER,
             MetricType::Gauge => schema::metric::GAUGE,
@@ -242,31 +242,18 @@ impl Sink for Encoder<'_> {
             _ => return 0,
         };
         let out = &mut *self.out;
-        let mut taken = 0;
-        for row in rows.from(from) {
-            let labels = Rows::protobuf_len(row);
-            let start = match row.start() {
-                Some((seconds, nanos)) => wire::short_timestamp(schema::counter::CREATED, seconds, nanos),
-                None => Block::default(),
-            };
-            let value = DOUBLE_FIELD + start.len();
-            let body = labels + 2 + value;
-            if labels == 0 || body >= 1 << 14 {
-                break; // which is told in one byte or two below
+        let list = rows.list();
+        let image = rows.image(field, draw);
+        for (row, (at, _)) in list.iter().zip(&image.slots) {
+            if let Some(slot) = image.bytes.get_mut(*at as usize..).and_then(<[u8]>::first_chunk_mut) {
+                *slot = row.value.as_f64().to_le_bytes();
             }
-            out.reserve(labels + ROW);
-            Block::message(metric_family::METRIC, body).push_to(out);
-            rows.push_protobuf(row, out);
-            let mut head = Block::message(field, value);
-            head.append(Block::double(schema::counter::VALUE, row.value.as_f64()));
-            head.push_to(out);
-            start.push_to(out);
-            taken += 1;
         }
+        out.extend_from_slice(&image.bytes);
         if let Some(family) = &mut self.family {
             family.widen(out);
         }
-        taken
+        list.len()
     }
 
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
@@ -322,8 +309,26 @@ impl Sink for Encoder<'_> {
     }
 }
 
-/// Room for what stands around the labels of a number.
-const ROW: usize = 128;
+/// Writes a metric for each row, with a value of zero. The kind of the image is the field that the value is in.
+fn draw(rows: &Rows<'_>, image: &mut Image) {
+    let mut labels = Vec::new();
+    for row in rows.list() {
+        labels.clear();
+        render_protobuf(&rows.labels(row), &mut labels);
+        let mut created = Block::default();
+        if let Some((seconds, nanos)) = row.start() {
+            created = wire::short_timestamp(schema::counter::CREATED, seconds, nanos);
+        }
+        let value = DOUBLE_FIELD + created.len();
+        let bytes = &mut image.bytes;
+        wire::fixed_message(metric_family::METRIC, labels.len() + 2 + value, bytes);
+        bytes.extend_from_slice(&labels);
+        wire::fixed_message(image.kind, value, bytes);
+        wire::double(schema::counter::VALUE, 0.0, bytes);
+        image.slots.push(((bytes.len() - 8) as u32, row.start));
+        created.push_to(bytes);
+    }
+}
 
 /// The bytes of a double with its key.
 const DOUBLE_FIELD: usize = 9;

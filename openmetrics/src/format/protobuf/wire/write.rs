@@ -164,12 +164,6 @@ impl Block {
         Self::field(number, BYTES, len as u64)
     }
 
-    /// A double in a field with a number up to 15.
-    #[inline]
-    pub(crate) fn double(number: u32, value: f64) -> Self {
-        Self { bytes: u128::from(value.to_bits()) << 8 | u128::from(key(number, FIXED64)), len: 9 }
-    }
-
     /// A key with a number up to 15 and a varint below 2^35.
     #[inline]
     fn field(number: u32, kind: u32, value: u64) -> Self {
@@ -329,11 +323,11 @@ mod tests {
                 short_timestamp(3, seconds as u64, nanos).push_to(&mut out);
                 assert_eq!(out.get(1..), Some(expected.as_bytes()), "{seconds} {nanos}");
                 let mut block = Block::message(3, 300);
-                block.append(Block::double(2, 1.5));
+                block.append(short_timestamp(2, 1, 0));
                 block.push_to(&mut out);
                 let mut expected = Short::default();
                 expected.message(3, 300);
-                expected.double(2, 1.5);
+                expected.timestamp(2, Timestamp::from_seconds(1));
                 assert!(out.ends_with(expected.as_bytes()));
             }
         }
