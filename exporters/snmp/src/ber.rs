@@ -21,6 +21,14 @@ pub const NULL: u8 = 0x05;
 pub const OBJECT_IDENTIFIER: u8 = 0x06;
 /// SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
+/// A counter of 32 bits (RFC 2578, section 2, as the tags after it).
+pub const COUNTER32: u8 = 0x41;
+/// A gauge, or an unsigned number, of 32 bits.
+pub const GAUGE32: u8 = 0x42;
+/// A time in hundredths of a second.
+pub const TIME_TICKS: u8 = 0x43;
+/// A counter of 64 bits.
+pub const COUNTER64: u8 = 0x46;
 
 /// Octets that are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +258,14 @@ impl Writer {
         self.value(OCTET_STRING, content);
     }
 
+    /// A counter, a gauge or a time: a number without a sign.
+    pub fn unsigned(&mut self, tag: u8, value: u64) {
+        let octets = [&[0], &value.to_be_bytes()[..]].concat();
+        // One zero in front, and only if the number would look negative without it.
+        let zeros = octets.windows(2).take_while(|pair| matches!(pair, [0, 0..0x80])).count();
+        self.value(tag, octets.get(zeros..).unwrap_or_default());
+    }
+
     /// An INTEGER.
     pub fn integer(&mut self, value: i64) {
         let mut rest = value;
@@ -337,6 +353,17 @@ mod tests {
         }
         assert_eq!(integer(&[]), None);
         assert_eq!(integer(&[0; 9]), None);
+    }
+
+    #[test]
+    fn counters_take_the_fewest_octets() {
+        for value in [0, 1, 127, 128, 255, 256, 1 << 31, u64::from(u32::MAX), 1 << 63, u64::MAX] {
+            let octets = written(|out| out.unsigned(COUNTER64, value));
+            let content = Reader::new(&octets).value(COUNTER64, "counter").unwrap().rest();
+            assert_eq!(unsigned(content), Some(value));
+            assert_eq!(integer(content).is_none(), value > i64::MAX as u64, "no sign");
+            assert!(!matches!(content, [0, 0..0x80, ..]), "{content:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Metrics of devices that speak SNMP.
 
 pub mod access;
+pub mod agent;
 pub mod asked;
 pub mod auto;
 pub mod ber;
 pub mod bridge;
 pub mod config;
+pub mod engine;
 pub mod index;
 pub mod mapping;
 pub mod message;

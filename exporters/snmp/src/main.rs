@@ -1,28 +1,28 @@
 //! `snmp-bridge`: the program. See the library for what it does.
 
+mod demo;
 mod generate;
 mod mibs;
+mod serve;
 mod try_device;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use openmetrics::http::{Unavailable, render, reply};
-use openmetrics_exporter_toolkit::{Call, Exporter, Log, Route, Web};
+use openmetrics_exporter_toolkit::{Log, Web};
 use openmetrics_snmp_bridge::access::{AllowList, Allowed};
-use openmetrics_snmp_bridge::asked::{Asked, Failure};
 use openmetrics_snmp_bridge::bridge::{Bridge, Options};
 use openmetrics_snmp_bridge::config::Config;
-
-/// Pages with more points than this are made on another thread, so that other scrapes go on meanwhile.
-const LARGE: usize = 2_000;
 
 fn main() -> ExitCode {
     let matches = command().get_matches();
     Log::from_matches(&matches).init();
     if let Some(("generate", matches_of_it)) = matches.subcommand() {
         return generate::run(matches_of_it);
+    }
+    if let Some(("demo", matches_of_it)) = matches.subcommand() {
+        return demo::run(&matches, matches_of_it);
     }
     let config = match load(&matches) {
         Ok(config) => config,
@@ -55,7 +55,9 @@ fn main() -> ExitCode {
     if let Some(("try", matches)) = matches.subcommand() {
         return try_device::run(&bridge, matches);
     }
-    serve(&matches, Arc::new(bridge), &overview)
+    let example = serve::Example::of(&bridge.config());
+    let web = Web::from_matches(&matches);
+    serve::run(&web, Arc::new(bridge), &example, vec![overview], move || load(&matches))
 }
 
 fn load(matches: &ArgMatches) -> Result<Config, String> {
@@ -67,114 +69,6 @@ fn load(matches: &ArgMatches) -> Result<Config, String> {
         tracing::warn!(pattern, "no configuration file matches");
     }
     Ok(config)
-}
-
-fn serve(matches: &ArgMatches, bridge: Arc<Bridge>, overview: &str) -> ExitCode {
-    let scrapes = bridge.clone();
-    let scrape = Route::new("/snmp", "metrics of a device", move |call| answer(scrapes.clone(), call))
-        .example("target=192.0.2.1&auth=public_v2&module=if_mib");
-    let looking = bridge.clone();
-    let discover = Route::new("/discover", "the modules that a device has rows for", move |call| {
-        suiting(looking.clone(), call)
-    })
-    .example("target=192.0.2.1&auth=public_v2");
-    let configured = bridge.clone();
-    let config = Route::new("/config", "the configuration, secrets hidden", move |_| {
-        let yaml = configured.config().to_yaml();
-        async move { reply::text(http::StatusCode::OK, &yaml) }
-    });
-    let (reloaded, asked) = (bridge.clone(), matches.clone());
-    let reload = Arc::new(move || match load(&asked) {
-        Ok(config) => {
-            tracing::info!(modules = config.modules.len(), "the configuration was read again");
-            reloaded.set_config(config);
-            Ok(())
-        }
-        Err(error) => {
-            tracing::error!(%error, "the configuration was not read again; the one before stays");
-            Err(error)
-        }
-    });
-    let by_request = reload.clone();
-    let reload_route = Route::new("/-/reload", "POST reads the configuration again", move |call: Call| {
-        let response = if matches!(call.method, http::Method::POST | http::Method::PUT) {
-            match by_request() {
-                Ok(()) => reply::text(http::StatusCode::OK, "the configuration was read again"),
-                Err(error) => reply::text(http::StatusCode::INTERNAL_SERVER_ERROR, &error),
-            }
-        } else {
-            reply::text(http::StatusCode::BAD_REQUEST, "send a POST to read the configuration again")
-        };
-        async move { response }
-    });
-    hang_up(move || drop(reload()));
-    Exporter::new("snmp_bridge", env!("CARGO_PKG_VERSION"))
-        .about("Metrics of devices that speak SNMP.")
-        .metrics(bridge)
-        .route(scrape)
-        .route(discover)
-        .route(config)
-        .route(reload_route)
-        .note(overview.to_owned())
-        .run(&Web::from_matches(matches))
-}
-
-/// Does something whenever the process is hung up.
-fn hang_up(act: impl Fn() + Send + 'static) {
-    // A thread of its own: the event loop is the exporter's, and is not there yet.
-    let waiting = std::thread::Builder::new().name("reload".into()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-        let Ok(runtime) = runtime else { return };
-        runtime.block_on(async {
-            let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
-            let Ok(mut signal) = signal else { return };
-            while signal.recv().await.is_some() {
-                act();
-            }
-        });
-    });
-    if let Err(error) = waiting {
-        tracing::warn!(%error, "SIGHUP will not be heard");
-    }
-}
-
-/// Answers which modules a device has rows for, one a line.
-async fn suiting(bridge: Arc<Bridge>, call: Call) -> openmetrics::http::Response {
-    let found = match Asked::new(&call.parameters) {
-        Ok(asked) => bridge.discover(&asked, call.scrape.time).await,
-        Err(failure) => Err(failure),
-    };
-    match found {
-        Ok(found) => {
-            let mut lines = found.modules.join("\n");
-            lines.push('\n');
-            reply::text(http::StatusCode::OK, &lines)
-        }
-        Err(Failure::Request(message)) => Unavailable::bad_request(message).into_response(),
-        Err(Failure::Scrape(message)) => Unavailable::failed(message).into_response(),
-    }
-}
-
-/// Answers one request for a device's metrics.
-async fn answer(bridge: Arc<Bridge>, call: Call) -> openmetrics::http::Response {
-    let found = match Asked::new(&call.parameters) {
-        Ok(asked) => bridge.scrape(asked, call.scrape.time).await,
-        Err(failure) => Err(failure),
-    };
-    let found = match found {
-        Ok(found) => found,
-        Err(Failure::Request(message)) => return Unavailable::bad_request(message).into_response(),
-        Err(Failure::Scrape(message)) => return Unavailable::failed(message).into_response(),
-    };
-    let large = found.rows() > LARGE;
-    let scrape = call.scrape;
-    let make = move || render(&bridge.page(&found), scrape.rendering, scrape.coding).0.into_response();
-    if large {
-        let made = tokio::task::spawn_blocking(make).await;
-        made.unwrap_or_else(|_| Unavailable::failed("the page could not be made").into_response())
-    } else {
-        make()
-    }
 }
 
 fn command() -> Command {
@@ -229,7 +123,8 @@ fn command() -> Command {
                 .hide(true)
                 .help("Taken for compatibility; columns of one module are asked for side by side"),
         );
-    let command = mibs::add_flags(command).subcommand(generate::command()).subcommand(try_device::command());
+    let command =
+        mibs::add_flags(command).subcommands([demo::command(), try_device::command(), generate::command()]);
     Log::add_flags(Web::add_flags(command, ":9116"))
 }
 

@@ -52,11 +52,36 @@ pub enum PduKind {
 }
 
 impl PduKind {
+    /// Whether who sends it waits for an answer (RFC 3411, section 2.8: the confirmed class).
+    pub const fn wants_answer(self) -> bool {
+        matches!(self, Self::Get | Self::GetNext | Self::GetBulk | Self::Inform)
+    }
+
     fn from_tag(tag: u8) -> Option<Self> {
         use PduKind::{Get, GetBulk, GetNext, Inform, Report, Response, Trap, TrapV1};
         [Get, GetNext, Response, TrapV1, GetBulk, Inform, Trap, Report]
             .into_iter()
             .find(|kind| *kind as u8 == tag)
+    }
+}
+
+/// A data unit about to be sent: a request, or what answers one.
+pub trait Unit {
+    /// What kind it is.
+    fn kind(&self) -> PduKind;
+
+    /// Writes it.
+    fn write(&self, out: &mut Writer);
+
+    /// The whole message with a community, for versions 1 and 2c.
+    fn with_community(&self, version: Version, community: &[u8]) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.within(ber::SEQUENCE, |out| {
+            self.write(out);
+            out.octets(community);
+            out.integer(version.number());
+        });
+        out.finish()
     }
 }
 
@@ -73,9 +98,12 @@ pub struct Request<'a> {
     pub names: &'a [&'a [u32]],
 }
 
-impl Request<'_> {
-    /// Writes the data unit.
-    pub fn write(&self, out: &mut Writer) {
+impl Unit for Request<'_> {
+    fn kind(&self) -> PduKind {
+        self.kind
+    }
+
+    fn write(&self, out: &mut Writer) {
         out.within(self.kind as u8, |out| {
             out.within(ber::SEQUENCE, |out| {
                 for name in self.names.iter().rev() {
@@ -91,16 +119,35 @@ impl Request<'_> {
             out.integer(i64::from(self.id));
         });
     }
+}
 
-    /// The whole message with a community, for versions 1 and 2c.
-    pub fn with_community(&self, version: Version, community: &[u8]) -> Vec<u8> {
-        let mut out = Writer::new();
-        out.within(ber::SEQUENCE, |out| {
-            self.write(out);
-            out.octets(community);
-            out.integer(version.number());
+/// What answers a request or a notification, about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// RESPONSE or REPORT.
+    pub kind: PduKind,
+    /// The id of the request.
+    pub id: i32,
+    /// Whether and how the request failed.
+    pub status: ErrorStatus,
+    /// Which variable is to blame, counted from 1.
+    pub index: u32,
+    /// The variables as they are encoded.
+    pub variables: &'a [u8],
+}
+
+impl Unit for Answer<'_> {
+    fn kind(&self) -> PduKind {
+        self.kind
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.within(self.kind as u8, |out| {
+            out.value(ber::SEQUENCE, self.variables);
+            out.integer(i64::from(self.index));
+            out.integer(i64::from(self.status.0));
+            out.integer(i64::from(self.id));
         });
-        out.finish()
     }
 }
 
@@ -135,6 +182,11 @@ impl<'a> Pdu<'a> {
     /// between which no variables can be told end the list with an error.
     pub fn variables(&self) -> Variables<'a> {
         Variables { rest: self.variables }
+    }
+
+    /// The variables as they are encoded, to be sent back as they came.
+    pub const fn encoded_variables(&self) -> &'a [u8] {
+        self.variables.rest()
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use crate::ber::Reader;
 use crate::config::{Auth, WalkParams};
-use crate::message::{Message, Pdu, PduKind, Request, V3, Value, Version};
+use crate::message::{Message, Pdu, PduKind, Request, Unit as _, V3, Value, Version};
 use crate::rows::Column;
 use crate::secret::Secret;
 use crate::usm::{self, Keys, Parameters};

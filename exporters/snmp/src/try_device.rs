@@ -10,6 +10,11 @@ use openmetrics_snmp_bridge::asked::{Asked, Failure};
 use openmetrics_snmp_bridge::auto::AUTO;
 use openmetrics_snmp_bridge::bridge::Bridge;
 
+use crate::serve::Example;
+
+/// Where the bridge listens if nothing else is said.
+const HERE: &str = "127.0.0.1:9116";
+
 /// The command.
 pub(crate) fn command() -> Command {
     Command::new("try")
@@ -70,6 +75,7 @@ async fn ask(bridge: &Bridge, matches: &ArgMatches) -> Result<(), String> {
     let found = bridge.discover(&asked, time).await.map_err(words)?;
     let modules = if chosen_by_hand { asked.modules.clone() } else { found.best() };
     let scraped = bridge.scrape(asked.clone(), time).await.map_err(words)?;
+    let example = Example { target: asked.target.clone(), auth: asked.auth.clone(), modules };
     let page = bridge.page(&scraped);
     let mut metrics = Vec::new();
     openmetrics::format::encode(&page, Format::TEXT_0_0_4, &mut metrics);
@@ -89,60 +95,15 @@ async fn ask(bridge: &Bridge, matches: &ArgMatches) -> Result<(), String> {
             let note = if found.within_others.contains(name) { " (within another one)" } else { "" };
             writeln!(out, "# has rows for module {name}{note}")?;
         }
-        writeln!(out, "\n# Into prometheus.yml, below scrape_configs:\n{}", job(&asked, &modules))
+        writeln!(
+            out,
+            "\n# Into prometheus.yml, below scrape_configs, with the address of the bridge at its end:"
+        )?;
+        write!(out, "{}", example.job().through(HERE))
     };
     // A reader that has seen enough and closed the pipe is no error.
     match show() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
-    }
-}
-
-/// What Prometheus needs to know to scrape a device through this bridge.
-fn job(asked: &Asked, modules: &[String]) -> String {
-    let modules: Vec<String> = modules.iter().map(|name| format!("{name:?}")).collect();
-    format!(
-        "  - job_name: snmp\n    metrics_path: /snmp\n    params:\n      auth: [{auth:?}]\n      module: [{modules}]\n    \
-         static_configs:\n      - targets: [{target:?}]\n    relabel_configs:\n      \
-         - source_labels: [__address__]\n        target_label: __param_target\n      \
-         - source_labels: [__param_target]\n        target_label: instance\n      \
-         - target_label: __address__\n        replacement: 127.0.0.1:9116 # where snmp-bridge listens\n",
-        auth = asked.auth,
-        modules = modules.join(", "),
-        target = asked.target,
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_job_for_prometheus() {
-        let asked = Asked {
-            target: "192.0.2.1".into(),
-            auth: "public_v2".into(),
-            modules: Vec::new(),
-            context: None,
-            engine: None,
-        };
-        assert_eq!(
-            job(&asked, &["if_mib".into(), "system".into()]),
-            r#"  - job_name: snmp
-    metrics_path: /snmp
-    params:
-      auth: ["public_v2"]
-      module: ["if_mib", "system"]
-    static_configs:
-      - targets: ["192.0.2.1"]
-    relabel_configs:
-      - source_labels: [__address__]
-        target_label: __param_target
-      - source_labels: [__param_target]
-        target_label: instance
-      - target_label: __address__
-        replacement: 127.0.0.1:9116 # where snmp-bridge listens
-"#
-        );
     }
 }

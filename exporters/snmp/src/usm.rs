@@ -19,7 +19,7 @@ use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use crate::ber::{self, Malformed, Reader, Writer};
-use crate::message::{Request, Scoped, V3, Version};
+use crate::message::{Scoped, Unit, V3, Version};
 use crate::secret::Secret;
 
 /// The digest that authenticates messages.
@@ -215,6 +215,19 @@ impl User {
         };
         Keys { auth, privacy }
     }
+
+    /// The keys that a message was made with, if it is authentic. Those of ciphers can take milliseconds to make, so
+    /// they are made once the digest is known to be the user's.
+    pub fn keys_of(&self, octets: &[u8], message: &V3<'_>, from: &Parameters<'_>) -> Result<Keys, Refused> {
+        let digest = self.auth.as_ref().map(|(hash, key)| (*hash, hash.localize(key, from.engine)));
+        authenticate(octets, message, from, &Keys { auth: digest, privacy: None })?;
+        Ok(self.keys(from.engine))
+    }
+
+    /// The flags of the user's messages.
+    pub fn flags(&self) -> u8 {
+        flags(self.auth.is_some(), self.privacy.is_some())
+    }
 }
 
 impl fmt::Debug for User {
@@ -233,10 +246,20 @@ pub struct Keys {
 impl Keys {
     /// The flags of messages under these keys.
     pub fn flags(&self) -> u8 {
-        let auth = if self.auth.is_some() { V3::AUTH } else { 0 };
-        let privacy = if self.privacy.is_some() { V3::PRIV } else { 0 };
-        auth | privacy
+        flags(self.auth.is_some(), self.privacy.is_some())
     }
+
+    /// The same without those to encrypt with.
+    #[must_use]
+    pub fn without_privacy(&self) -> Self {
+        Self { auth: self.auth.clone(), privacy: None }
+    }
+}
+
+fn flags(authenticates: bool, encrypts: bool) -> u8 {
+    let auth = if authenticates { V3::AUTH } else { 0 };
+    let privacy = if encrypts { V3::PRIV } else { 0 };
+    auth | privacy
 }
 
 impl fmt::Debug for Keys {
@@ -285,7 +308,7 @@ impl<'a> Parameters<'a> {
 ///
 /// The variables are those of `context_engine`, or of the engine asked. `salt` must never be the same twice under one key.
 pub fn seal(
-    request: &Request<'_>,
+    unit: &impl Unit,
     message_id: i32,
     context: &[u8],
     context_engine: Option<&[u8]>,
@@ -297,7 +320,7 @@ pub fn seal(
     const LARGEST: i64 = 65_507;
     let mut scoped = Writer::new();
     scoped.within(ber::SEQUENCE, |out| {
-        request.write(out);
+        unit.write(out);
         out.octets(context);
         out.octets(context_engine.unwrap_or(to.engine));
     });
@@ -335,7 +358,7 @@ pub fn seal(
         });
         out.within(ber::SEQUENCE, |out| {
             out.integer(3); // the user-based security model
-            out.octets(&[keys.flags() | V3::REPORTABLE]);
+            out.octets(&[keys.flags() | if unit.kind().wants_answer() { V3::REPORTABLE } else { 0 }]);
             out.integer(LARGEST);
             out.integer(i64::from(message_id));
         });
@@ -381,21 +404,7 @@ pub fn open<'a>(
     keys: &Keys,
     plain: &'a mut Vec<u8>,
 ) -> Result<Scoped<'a>, Refused> {
-    if message.flags & V3::AUTH != 0 {
-        let (hash, key) = keys.auth.as_ref().ok_or(Refused::NoKey)?;
-        // What the sender hashed had zeros in the place of the digest; octets after the message are not hashed.
-        let (digest, begin) = from.digest;
-        let end = begin + digest.len();
-        let length = message.data.position() + message.data.rest().len();
-        let (before, after) = match (octets.get(..begin), octets.get(end..length)) {
-            (Some(before), Some(after)) if digest.len() == hash.digest_octets() => (before, after),
-            _ => return Err(Refused::WrongDigest),
-        };
-        let zeros = vec![0; digest.len()];
-        if !same(&hash.digest(key, &[before, &zeros, after]), digest) {
-            return Err(Refused::WrongDigest);
-        }
-    }
+    authenticate(octets, message, from, keys)?;
     let mut data = message.data;
     if message.flags & V3::PRIV == 0 {
         return Ok(Scoped::read(&mut data)?);
@@ -408,6 +417,24 @@ pub fn open<'a>(
     plain.extend_from_slice(data.octets("encrypted data unit")?);
     decrypt(*cipher, key, from, plain).ok_or(Refused::WrongCipherKey)?;
     Scoped::read(&mut Reader::new(plain)).map_err(|_| Refused::WrongCipherKey)
+}
+
+/// Checks the digest of a message that has one.
+fn authenticate(octets: &[u8], message: &V3<'_>, from: &Parameters<'_>, keys: &Keys) -> Result<(), Refused> {
+    if message.flags & V3::AUTH == 0 {
+        return Ok(());
+    }
+    let (hash, key) = keys.auth.as_ref().ok_or(Refused::NoKey)?;
+    // What the sender hashed had zeros in the place of the digest; octets after the message are not hashed.
+    let (digest, begin) = from.digest;
+    let end = begin + digest.len();
+    let length = message.data.position() + message.data.rest().len();
+    let (before, after) = match (octets.get(..begin), octets.get(end..length)) {
+        (Some(before), Some(after)) if digest.len() == hash.digest_octets() => (before, after),
+        _ => return Err(Refused::WrongDigest),
+    };
+    let zeros = vec![0; digest.len()];
+    if same(&hash.digest(key, &[before, &zeros, after]), digest) { Ok(()) } else { Err(Refused::WrongDigest) }
 }
 
 /// Whether both are equal, in a time that does not tell where they differ.
@@ -475,7 +502,7 @@ fn aes_vector(boots: i32, time: i32, salt: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Message, PduKind};
+    use crate::message::{Message, PduKind, Request};
     use quickcheck::quickcheck;
 
     const ENGINE: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];

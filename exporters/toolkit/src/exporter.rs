@@ -15,6 +15,7 @@ use openmetrics::process::{Build, Process};
 
 use crate::args::Web;
 use crate::guarded::Guarded;
+use crate::job::Job;
 use crate::landing::CollectorState;
 use crate::listen::{Listener, for_people};
 use crate::site::{Endpoint, Route, Site, States};
@@ -35,6 +36,7 @@ pub struct Exporter {
     routes: Vec<Route>,
     states: Option<States>,
     job: String,
+    jobs: Vec<Job>,
 }
 
 impl Exporter {
@@ -55,6 +57,7 @@ impl Exporter {
             routes: Vec::new(),
             states: None,
             job,
+            jobs: Vec::new(),
         }
     }
 
@@ -113,6 +116,13 @@ impl Exporter {
     #[must_use]
     pub fn left_out(mut self, find: impl FnOnce() -> Vec<String> + Send + 'static) -> Self {
         self.left_out = Some(Box::new(find));
+        self
+    }
+
+    /// One more job that the first screen shows: asking this exporter about targets.
+    #[must_use]
+    pub fn job(mut self, job: Job) -> Self {
+        self.jobs.push(job);
         self
     }
 
@@ -203,6 +213,8 @@ impl Exporter {
             endpoints: &self.endpoints,
             addresses: &addresses,
             notes: &self.notes,
+            jobs: &self.jobs,
+            routes: &self.routes,
             has_tls,
             has_auth,
         }
@@ -398,38 +410,44 @@ struct FirstScreen<'a> {
     endpoints: &'a [Endpoint],
     addresses: &'a [SocketAddr],
     notes: &'a [String],
+    jobs: &'a [Job],
+    routes: &'a [Route],
     has_tls: bool,
     has_auth: bool,
 }
 
 impl fmt::Display for FirstScreen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, version, job, path, endpoints, addresses, notes, has_tls, has_auth } = self;
+        let Self { name, version, job, path, endpoints, addresses, notes, jobs, routes, has_tls, has_auth } =
+            self;
         let scheme = if *has_tls { "https" } else { "http" };
         writeln!(f, "{name} {version}")?;
         for address in *addresses {
             let address = for_people(*address);
+            if !routes.is_empty() {
+                writeln!(f, "  {scheme}://{address}/")?;
+            }
             writeln!(f, "  {scheme}://{address}{path}")?;
             for endpoint in *endpoints {
                 let query = endpoint.example.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
                 writeln!(f, "  {scheme}://{address}{}{query}", endpoint.path)?;
+            }
+            for route in *routes {
+                if let Some(query) = &route.example {
+                    writeln!(f, "  {scheme}://{address}{}?{query}", route.path)?;
+                }
             }
         }
         for note in *notes {
             writeln!(f, "  {note}")?;
         }
         let Some(target) = addresses.first().map(|address| for_people(*address)) else { return Ok(()) };
-        write!(f, "\nFor prometheus.yml:\n\nscrape_configs:\n  - job_name: {job}\n")?;
-        if *path != "/metrics" {
-            writeln!(f, "    metrics_path: {path}")?;
+        let own = Job::new(*job, *path).targets([target.clone()]);
+        write!(f, "\nFor prometheus.yml:\n\nscrape_configs:\n{}", own.reached(*has_tls, *has_auth))?;
+        for job in *jobs {
+            write!(f, "{}", job.clone().through(target.clone()).reached(*has_tls, *has_auth))?;
         }
-        if *has_tls {
-            writeln!(f, "    scheme: https")?;
-        }
-        if *has_auth {
-            writeln!(f, "    basic_auth: {{ username: USER, password_file: FILE }}")?;
-        }
-        writeln!(f, "    static_configs:\n      - targets: [\"{target}\"]\n")
+        writeln!(f)
     }
 }
 

@@ -25,6 +25,7 @@
 mod args;
 mod exporter;
 mod guarded;
+mod job;
 mod landing;
 mod listen;
 mod log;
@@ -37,6 +38,7 @@ mod web;
 
 pub use args::{Level, Log, LogFormat, Web};
 pub use exporter::{Exporter, Running, StartError};
+pub use job::Job;
 pub use landing::{CollectorState, Condition};
 pub use site::{Call, Endpoint, Route};
 pub use supervise::{Outcome, State, Supervisor, Task};
