@@ -127,17 +127,14 @@ impl Found {
 
     /// Adds the variable after this name, and says whether there is one.
     fn add_next(&mut self, name: &mut Vec<u32>, variables: &Variables) -> bool {
-        match variables.range::<[u32], _>((Bound::Excluded(&name[..]), Bound::Unbounded)).next() {
-            Some((next, datum)) => {
-                self.add(next, Ok(datum));
-                *name = next.to_vec();
-                true
-            }
-            None => {
-                self.add(name, Err(END_OF_MIB_VIEW));
-                false
-            }
+        let next = variables.range::<[u32], _>((Bound::Excluded(&name[..]), Bound::Unbounded)).next();
+        if let Some((next, datum)) = next {
+            self.add(next, Ok(datum));
+            *name = next.to_vec();
+        } else {
+            self.add(name, Err(END_OF_MIB_VIEW));
         }
+        next.is_some()
     }
 
     fn add(&mut self, name: &[u32], value: Result<&Datum, u8>) {

@@ -106,9 +106,8 @@ impl Default for Engine {
     /// whoever knows an earlier one learns this one by asking, as for any engine.
     fn default() -> Self {
         let random = || RandomState::new().hash_one(0_u8);
-        // RFC 3411, section 5: an enterprise number, here the one of examples (RFC 5612), and octets of one's own.
-        let mut id = (0x8000_0000 | 32_473_u32).to_be_bytes().to_vec();
-        id.push(5);
+        // RFC 3411, section 5: an enterprise number, here that of examples (32473, RFC 5612), and octets of one's own.
+        let mut id = vec![0x80, 0, 0x7e, 0xd9, 5];
         id.extend(random().to_be_bytes());
         Self { id, boots: 1, salt: AtomicU64::new(random()) }
     }
