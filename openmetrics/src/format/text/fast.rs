@@ -5,46 +5,20 @@
 //! reads the line anew; so it may say "no" freely, but where it says "yes" both have to agree on every part. A test and
 //! a fuzz target compare them.
 
-use super::Dialect;
 use super::entries::{
     ByteSpan, ExemplarParts, LabelParts, Likeness, Located, Metadata, MetadataKind, Part, Sample, Written,
 };
 use super::grammar::type_of_word;
-use super::numeral;
-use crate::model::{Number, Timestamp};
-
-const LABEL_START: u8 = 1;
-const LABEL: u8 = 2;
-const NAME_START: u8 = 4;
-const NAME: u8 = 8;
-
-/// What each byte may be in a name.
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => LABEL_START | LABEL | NAME_START | NAME,
-            b'0'..=b'9' => LABEL | NAME,
-            b':' => NAME_START | NAME,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    classes
-};
-
-#[inline]
-fn is(byte: u8, class: u8) -> bool {
-    CLASSES.get(usize::from(byte)).is_some_and(|c| c & class != 0)
-}
+use super::numeral::{self, Scanned};
+use super::{Dialect, blocks};
+use crate::model::Timestamp;
 
 /// Reads the sample line that begins at `at`. Gives where its line feed is.
 ///
 /// Lines are mostly like the one before: the same name, the same names of labels, some of the same values. What has the
 /// same bytes as a part of that line has been looked at there, so those parts are taken over, and the rest is compared
 /// with what it probably is before it is looked at byte by byte.
-#[inline]
+#[inline(never)]
 pub(super) fn sample<'a>(
     dialect: Dialect,
     text: &'a str,
@@ -78,7 +52,7 @@ pub(super) fn sample<'a>(
         likeness.values = out.labels.len();
         series_end = reader.more_labels(i, likeness.values > 0, old, &mut out.labels, &mut likeness)?;
     } else {
-        name_end = reader.name(at, NAME_START, NAME)?;
+        name_end = reader.metric_name(at)?;
         series_end = match reader.at(name_end)? {
             b'{' => reader.more_labels(name_end + 1, false, old, &mut out.labels, &mut likeness)?,
             _ => name_end,
@@ -90,12 +64,13 @@ pub(super) fn sample<'a>(
     if reader.at(i)? != b' ' {
         return None;
     }
-    let (value, end) = reader.number(i + 1, text)?;
+    let number = reader.number(i + 1, text)?;
+    let end = number.end;
     out.text = text;
     out.base = base;
     out.name = Part { start: base + at, end: base + name_end, quoted: false, escaped: false };
     out.series = ByteSpan::new(base + at, base + series_end);
-    out.value = Located { value, span: ByteSpan::new(base + i + 1, base + end) };
+    out.value = Located { value: number.number(), span: ByteSpan::new(base + i + 1, base + end) };
     out.is_composite = false;
     out.likeness = likeness;
     (out.timestamp, out.start, out.exemplar_fault) = (None, None, None);
@@ -117,7 +92,7 @@ pub(super) fn metadata(
     let reader = Reader { bytes: text.as_bytes(), base, prometheus: dialect == Dialect::Prometheus };
     let keyword = reader.bytes.get(at..at + 7)?;
     let name_start = at + 7;
-    let name_end = reader.name(name_start, NAME_START, NAME)?;
+    let name_end = reader.metric_name(name_start)?;
     if reader.at(name_end)? != b' ' {
         return None;
     }
@@ -134,7 +109,7 @@ pub(super) fn metadata(
             }
             MetadataKind::Help
         }
-        b"# UNIT " if !reader.prometheus && !said.is_empty() && said.bytes().all(|b| is(b, NAME)) => {
+        b"# UNIT " if !reader.prometheus && !said.is_empty() && blocks::other_than_name(said.as_bytes(), 0).is_none() => {
             MetadataKind::Unit
         }
         _ => return None,
@@ -156,17 +131,19 @@ impl Reader<'_> {
         self.bytes.get(i).copied()
     }
 
-    /// A name that begins at `i`; gives its end.
+    /// The end of the metric name that begins at `i`.
     #[inline]
-    fn name(&self, i: usize, first: u8, rest: u8) -> Option<usize> {
-        if !is(self.at(i)?, first) {
-            return None;
-        }
-        let mut i = i + 1;
-        while is(self.at(i)?, rest) {
-            i += 1;
-        }
-        Some(i)
+    fn metric_name(&self, i: usize) -> Option<usize> {
+        let end = blocks::other_than_name(self.bytes, i)?;
+        (end > i && !self.at(i)?.is_ascii_digit()).then_some(end)
+    }
+
+    /// The end of the label name that begins at `i`.
+    #[inline]
+    fn label_name(&self, i: usize) -> Option<usize> {
+        let end = self.metric_name(i)?;
+        let has_colon = || self.bytes.get(i..end).is_some_and(|name| name.contains(&b':'));
+        (!has_colon()).then_some(end)
     }
 
     /// How many bytes from `at` on are those of a stretch of the text before.
@@ -174,17 +151,7 @@ impl Reader<'_> {
     fn same_as(&self, span: ByteSpan, at: usize) -> usize {
         let before = self.bytes.get(span.start - self.base..span.end - self.base).unwrap_or_default();
         let here = self.bytes.get(at..).unwrap_or_default();
-        let mut same = 0;
-        for (a, b) in before.chunks_exact(8).zip(here.chunks_exact(8)) {
-            let (Ok(a), Ok(b)) = (a.try_into(), b.try_into()) else { break };
-            let differ = u64::from_le_bytes(a) ^ u64::from_le_bytes(b);
-            if differ != 0 {
-                return same + (differ.trailing_zeros() / 8) as usize;
-            }
-            same += 8;
-        }
-        let rest = before.iter().zip(here).skip(same);
-        same + rest.take_while(|(a, b)| a == b).count()
+        blocks::common(before, here)
     }
 
     /// Labels from `i` on, to after the closing brace; whether there were some before. `old` are those of the line
@@ -216,7 +183,7 @@ impl Reader<'_> {
                 end
             } else {
                 likeness.labels = false;
-                let end = self.name(i, LABEL_START, LABEL)?;
+                let end = self.label_name(i)?;
                 if self.bytes.get(end..end + 2)? != b"=\""
                     || self.prometheus && self.bytes.get(i..end)? == b"__name__"
                 {
@@ -240,11 +207,7 @@ impl Reader<'_> {
     fn expected_name(&self, i: usize, name: Part) -> Option<usize> {
         let length = name.end - name.start + 2; // `="`
         let from = name.start - self.base;
-        let (there, here) = (self.bytes.get(from..from + length)?, self.bytes.get(i..i + length)?);
-        // The same as `there == here`, without the call.
-        let (mut there_words, mut here_words) = (there.chunks_exact(4), here.chunks_exact(4));
-        let same = there_words.by_ref().zip(here_words.by_ref()).all(|(a, b)| a == b)
-            && there_words.remainder().iter().zip(here_words.remainder()).all(|(a, b)| a == b);
+        let same = blocks::same(self.bytes, from, i, length);
         same.then_some(i + length - 2)
     }
 
@@ -255,7 +218,7 @@ impl Reader<'_> {
             return Some(i + 1);
         }
         loop {
-            let name_end = self.name(i, LABEL_START, LABEL)?;
+            let name_end = self.label_name(i)?;
             if self.bytes.get(name_end..name_end + 2)? != b"=\"" {
                 return None;
             }
@@ -281,7 +244,7 @@ impl Reader<'_> {
     fn string(&self, mut i: usize) -> Option<(usize, bool)> {
         let mut escaped = false;
         loop {
-            i = self.special(i)?;
+            i = blocks::special(self.bytes, i)?;
             match self.at(i)? {
                 b'"' => return Some((i, escaped)),
                 b'\\' => {
@@ -299,27 +262,6 @@ impl Reader<'_> {
         }
     }
 
-    /// The next quote, backslash or line feed, eight bytes at a time.
-    #[inline]
-    fn special(&self, mut i: usize) -> Option<usize> {
-        const LOW: u64 = 0x0101_0101_0101_0101;
-        const HIGH: u64 = 0x8080_8080_8080_8080;
-        // The lowest byte that is marked is a zero byte; those above it may be marked in error.
-        let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-        while let Some(chunk) = self.bytes.get(i..).and_then(|rest| rest.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(*chunk);
-            let found = zeros(word ^ (LOW * u64::from(b'"')))
-                | zeros(word ^ (LOW * u64::from(b'\\')))
-                | zeros(word ^ (LOW * u64::from(b'\n')));
-            if found != 0 {
-                return Some(i + (found.trailing_zeros() / 8) as usize);
-            }
-            i += 8;
-        }
-        let rest = self.bytes.get(i..)?;
-        rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n')).map(|at| i + at)
-    }
-
     /// Digits from `i` on; gives what they come to and their end. The sum wraps beyond 19 digits.
     #[inline]
     fn digits(&self, i: usize) -> Option<(u64, usize)> {
@@ -327,22 +269,23 @@ impl Reader<'_> {
         (end < self.bytes.len()).then_some((value, end))
     }
 
-    /// A number that ends before a space or line feed; gives its end.
+    /// A number that ends before a space or line feed.
     #[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
     #[inline(always)]
-    fn number(&self, i: usize, text: &str) -> Option<(Number, usize)> {
+    fn number(&self, i: usize, text: &str) -> Option<Scanned> {
         match numeral::scan(text, i) {
-            Some((number, end)) if matches!(self.at(end)?, b' ' | b'\n') => Some((number, end)),
+            Some(found) if matches!(self.at(found.end)?, b' ' | b'\n') => Some(found),
             _ => self.unusual_number(i, text),
         }
     }
 
     /// Other numbers: as the grammar has them.
     #[cold]
-    fn unusual_number(&self, i: usize, text: &str) -> Option<(Number, usize)> {
+    #[inline(never)]
+    fn unusual_number(&self, i: usize, text: &str) -> Option<Scanned> {
         let length = self.bytes.get(i..)?.iter().position(|byte| matches!(byte, b' ' | b'\n'))?;
         let number = numeral::parse(text.get(i..i + length)?)?;
-        Some((number, i + length))
+        Some(Scanned::new(number, i + length))
     }
 
     /// Seconds with up to nine digits after the point.
@@ -386,8 +329,9 @@ impl Reader<'_> {
         if self.at(i)? != b' ' {
             return None;
         }
-        let (value, mut end) = self.number(i + 1, text)?;
-        let value = Located { value, span: ByteSpan::new(self.base + i + 1, self.base + end) };
+        let number = self.number(i + 1, text)?;
+        let mut end = number.end;
+        let value = Located { value: number.number(), span: ByteSpan::new(self.base + i + 1, self.base + end) };
         let mut timestamp = None;
         if self.at(end)? == b' ' {
             let (time, time_end) = self.seconds(end + 1)?;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "parse")]
 pub mod assemble;
+#[cfg(feature = "parse")]
+mod blocks;
 mod classic;
 mod composite;
 mod encoder;

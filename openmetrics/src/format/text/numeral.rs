@@ -20,8 +20,45 @@ pub(crate) fn number(text: &str) -> Number {
 /// The number that the whole of a label's value is, such as an upper bound.
 pub(crate) fn parse(text: &str) -> Option<Number> {
     match scan(text, 0) {
-        Some((number, end)) if end == text.len() => Some(number),
+        Some(found) if found.end == text.len() => Some(found.number()),
         _ => super::grammar::is_number(text).then(|| number(text)),
+    }
+}
+
+/// A number that was found, in parts: these stay in registers, where a [`Number`] that comes from one of several places
+/// is written to memory and read back at once in another width, which processors wait for.
+#[derive(Clone, Copy)]
+pub(super) struct Scanned {
+    kind: Kind,
+    bits: u64,
+    pub(super) end: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Unsigned,
+    Signed,
+    Float,
+}
+
+impl Scanned {
+    #[inline]
+    pub(super) fn new(number: Number, end: usize) -> Self {
+        let (kind, bits) = match number {
+            Number::Unsigned(value) => (Kind::Unsigned, value),
+            Number::Signed(value) => (Kind::Signed, value as u64),
+            Number::Float(value) => (Kind::Float, value.to_bits()),
+        };
+        Self { kind, bits, end }
+    }
+
+    #[inline]
+    pub(super) fn number(self) -> Number {
+        match self.kind {
+            Kind::Unsigned => Number::Unsigned(self.bits),
+            Kind::Signed => Number::Signed(self.bits as i64),
+            Kind::Float => Number::Float(f64::from_bits(self.bits)),
+        }
     }
 }
 
@@ -29,7 +66,7 @@ pub(crate) fn parse(text: &str) -> Option<Number> {
 /// the grammar: words such as `NaN`, and what is no number at all.
 #[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
 #[inline(always)]
-pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
+pub(super) fn scan(text: &str, start: usize) -> Option<Scanned> {
     let bytes = text.as_bytes();
     let at = |i: usize| bytes.get(i).copied().unwrap_or_default();
     let negative = at(start) == b'-';
@@ -66,20 +103,23 @@ pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
         i = end;
     }
     if count > 19 {
-        return Some((number(text.get(start..i)?), i));
+        return Some(Scanned::new(number(text.get(start..i)?), i));
     }
     if is_whole && !has_exponent && count <= 18 {
-        let value = if negative { Number::from(-(mantissa as i64)) } else { Number::Unsigned(mantissa) };
-        return Some((value, i));
+        let below_zero = negative && mantissa != 0;
+        let kind = if below_zero { Kind::Signed } else { Kind::Unsigned };
+        let bits = if below_zero { mantissa.wrapping_neg() } else { mantissa };
+        return Some(Scanned { kind, bits, end: i });
     }
     // Both the mantissa and the power of ten are exact as doubles, so what they come to is the nearest.
     let power = POWERS.get(usize::try_from(scale.unsigned_abs()).ok()?);
     match power {
         Some(power) if mantissa <= 1 << 53 && (has_exponent || !is_whole) => {
             let value = if scale < 0 { mantissa as f64 / power } else { mantissa as f64 * power };
-            Some((Number::Float(if negative { -value } else { value }), i))
+            let value = if negative { -value } else { value };
+            Some(Scanned { kind: Kind::Float, bits: value.to_bits(), end: i })
         }
-        _ => Some((number(text.get(start..i)?), i)),
+        _ => Some(Scanned::new(number(text.get(start..i)?), i)),
     }
 }
 
@@ -87,11 +127,42 @@ pub(super) fn scan(text: &str, start: usize) -> Option<(Number, usize)> {
 #[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
 #[inline(always)]
 pub(super) fn digits(bytes: &[u8], mut i: usize, mut value: u64) -> (u64, usize) {
+    while let Some(chunk) = bytes.get(i..).and_then(|rest| rest.first_chunk::<8>()) {
+        let (digits, count) = eight_digits(u64::from_le_bytes(*chunk));
+        value = value.wrapping_mul(*WHOLE_POWERS.get(count).unwrap_or(&1)).wrapping_add(digits);
+        i += count;
+        if count < 8 {
+            return (value, i);
+        }
+    }
     while let Some(digit) = bytes.get(i).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
         i += 1;
     }
     (value, i)
+}
+
+const WHOLE_POWERS: [u64; 9] =
+    [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The digits at the beginning of eight bytes, the first of them lowest: what they come to and how many there are. All
+/// at once, since how many there are is hard to foresee, and a branch that is not foreseen costs more than all of this.
+#[allow(clippy::inline_always)] // as above
+#[inline(always)]
+fn eight_digits(bytes: u64) -> (u64, usize) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let digits = bytes ^ (EACH * u64::from(b'0'));
+    // The highest bit of each byte that is more than nine.
+    let others = (((digits & (EACH * 0x7f)) + EACH * 0x76) | digits) & (EACH * 0x80);
+    let count = others.trailing_zeros() / 8;
+    // Zeros in front; shifted in two steps, since no shift is by all 64 bits.
+    let digits = (digits << (32 - 4 * count)) << (32 - 4 * count);
+    // Neighbours are brought together: two digits, four, eight.
+    let pairs = (digits * 10) + (digits >> 8);
+    let pair = 0xff | (0xff << 32);
+    let high = (pairs & pair).wrapping_mul(100 + (1_000_000 << 32));
+    let low = ((pairs >> 16) & pair).wrapping_mul(1 + (10_000 << 32));
+    (high.wrapping_add(low) >> 32, count as usize)
 }
 
 /// Powers of ten that are doubles.
@@ -225,7 +296,7 @@ mod tests {
             let text = format!("{sign}{whole}{fraction}{exponent}");
             let expected = number(&text);
             let found = scan(&format!("{text} 1"), 0).unwrap();
-            found == (expected, text.len()) && matches!(found.0, Number::Float(_)) == matches!(expected, Number::Float(_))
+            found.number() == expected && found.end == text.len()
         }
 
         fn numbers_are_those_of_the_grammar(text: String, picks: Vec<u8>) -> bool {
