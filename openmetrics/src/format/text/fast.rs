@@ -109,7 +109,11 @@ pub(super) fn metadata(
             }
             MetadataKind::Help
         }
-        b"# UNIT " if !reader.prometheus && !said.is_empty() && blocks::other_than_name(said.as_bytes(), 0).is_none() => {
+        b"# UNIT "
+            if !reader.prometheus
+                && !said.is_empty()
+                && blocks::other_than_name(said.as_bytes(), 0).is_none() =>
+        {
             MetadataKind::Unit
         }
         _ => return None,
@@ -331,7 +335,8 @@ impl Reader<'_> {
         }
         let number = self.number(i + 1, text)?;
         let mut end = number.end;
-        let value = Located { value: number.number(), span: ByteSpan::new(self.base + i + 1, self.base + end) };
+        let value =
+            Located { value: number.number(), span: ByteSpan::new(self.base + i + 1, self.base + end) };
         let mut timestamp = None;
         if self.at(end)? == b' ' {
             let (time, time_end) = self.seconds(end + 1)?;

@@ -142,8 +142,7 @@ pub(super) fn digits(bytes: &[u8], mut i: usize, mut value: u64) -> (u64, usize)
     (value, i)
 }
 
-const WHOLE_POWERS: [u64; 9] =
-    [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+const WHOLE_POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
 /// The digits at the beginning of eight bytes, the first of them lowest: what they come to and how many there are. All
 /// at once, since how many there are is hard to foresee, and a branch that is not foreseen costs more than all of this.
