@@ -27,6 +27,15 @@ struct Claim {
 }
 
 impl Claims {
+    /// Gives all names free. The room for them is kept, unless there was far too much of it.
+    pub(crate) fn clear(&mut self) {
+        if self.names.capacity() > 8 * self.names.len().max(128) {
+            self.names = HashTable::new();
+        }
+        self.names.clear();
+        self.text.clear();
+    }
+
     /// Takes all sample names of a family; if one is taken already, takes none and says whose it is.
     pub(crate) fn claim(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.claim_names(descriptor.name().as_str(), suffixes(descriptor))

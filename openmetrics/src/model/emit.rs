@@ -1,6 +1,7 @@
 //! The way out: collectors write through an emitter into a sink.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::hash::BuildHasher;
 
@@ -197,12 +198,19 @@ impl Report {
 
 /// Runs `collector` into `sink` and says what was left out.
 pub fn collect_into(collector: &dyn Collector, sink: &mut dyn Sink) -> Report {
-    let mut ledger = Ledger::default();
+    let mut ledger = LEDGER.try_with(Cell::take).unwrap_or_default();
     let mut emitter = Emitter { sink, ledger: &mut ledger, prefix: "", labels: &LabelSet::EMPTY };
     if let Err(error) = collector.collect(&mut emitter) {
         emitter.fail("", &*error);
     }
-    ledger.report
+    let report = ledger.end();
+    let _ = LEDGER.try_with(|kept| kept.set(ledger));
+    report
+}
+
+thread_local! {
+    /// The ledger of the thread's last collection, whose room the next one uses again.
+    static LEDGER: Cell<Ledger> = Cell::default();
 }
 
 /// What collectors write through: it adds the scope's prefix and constant labels, and refuses what would break
@@ -453,6 +461,17 @@ impl Ledger {
         }
     }
 
+    /// Ends a collection. What is left is as good as new, and room that is not very large is kept.
+    fn end(&mut self) -> Report {
+        let report = std::mem::take(&mut self.report);
+        self.begin_family(&LabelSet::EMPTY);
+        if self.sets.capacity() > ROOM_KEPT {
+            *self = Self::default();
+        }
+        self.claims.clear();
+        report
+    }
+
     /// The labels of the scope, rendered if their names allow it.
     fn scope<'a>(&'a self, labels: &'a LabelSet) -> Labels<'a> {
         if self.scope_text.is_empty() {
@@ -491,6 +510,9 @@ impl Ledger {
         Ok(())
     }
 }
+
+/// The label sets of a family take more bytes than this only if it is a large one; that room is given back.
+const ROOM_KEPT: usize = 1 << 20;
 
 /// Ends every name and value in [`Ledger::sets`]; UTF-8 has no such byte.
 const BETWEEN: u8 = 0xff;

@@ -69,7 +69,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     claims: Claims,
-    members: Vec<Arc<Member>>,
+    /// Shared with the collections that run, so that one of them takes no copy.
+    members: Arc<Vec<Arc<Member>>>,
     last_id: u64,
 }
 
@@ -237,7 +238,7 @@ impl Registry {
     fn remove(&self, is_it: impl Fn(&Member) -> bool) -> bool {
         let mut state = self.lock();
         let Some(at) = state.members.iter().position(|member| is_it(member)) else { return false };
-        let member = state.members.remove(at);
+        let member = Arc::make_mut(&mut state.members).remove(at);
         state.claim_again();
         drop(state);
         drop(member); // may be somebody's code
@@ -263,7 +264,7 @@ impl Registry {
         }
         state.last_id += 1;
         let id = CollectorId(state.last_id);
-        state.members.push(Arc::new(Member {
+        Arc::make_mut(&mut state.members).push(Arc::new(Member {
             id,
             name,
             scope,
@@ -330,27 +331,27 @@ static OVERFLOWS: Descriptor = Descriptor::literal(
 impl Collector for Registry {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
         let _guard = Collecting::begin(&self.inner)?;
-        let members = self.lock().members.clone();
-        for member in &members {
+        let members = Arc::clone(&self.lock().members);
+        for member in members.iter() {
             if let Err(error) = member.collect(out) {
                 member.failures.fetch_add(1, Ordering::Relaxed);
                 out.fail(&member.name, &*error);
             }
         }
-        let failed: Vec<_> = members
+        let mut failed = members
             .iter()
             .map(|member| (&*member.name, member.failures.load(Ordering::Relaxed)))
             .filter(|&(_, failures)| failures > 0)
-            .collect();
-        if !failed.is_empty() {
+            .peekable();
+        if failed.peek().is_some() {
             let mut family = out.family(&FAILURES);
             for (name, failures) in failed {
                 family.point(Labels::new(&[("collector", name)]), failures);
             }
         }
-        let limited: Vec<_> =
-            members.iter().filter_map(|member| Some((&*member.name, member.overflow.as_ref()?()))).collect();
-        if !limited.is_empty() {
+        let mut limited =
+            members.iter().filter_map(|member| Some((&*member.name, member.overflow.as_ref()?()))).peekable();
+        if limited.peek().is_some() {
             let mut family = out.family(&OVERFLOWS);
             for (name, overflowed) in limited {
                 family.point(Labels::new(&[("family", name)]), overflowed);
@@ -360,7 +361,7 @@ impl Collector for Registry {
     }
 
     fn describe(&self, families: &mut dyn FnMut(&Descriptor)) {
-        let members = self.lock().members.clone();
+        let members = Arc::clone(&self.lock().members);
         for family in members.iter().flat_map(|member| &member.families) {
             families(family);
         }

@@ -1,5 +1,7 @@
 //! The sink that writes text: metadata, then a line for each sample.
 
+use std::cell::Cell;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -36,6 +38,23 @@ pub(crate) struct Encoder<'o> {
     states: Vec<(String, Vec<u8>)>,
     /// The labels of that metric.
     states_of: String,
+    /// Room for a family's name.
+    name: String,
+}
+
+/// What an encoder leaves behind for the next one of the same thread: room that is empty or written anew.
+#[derive(Default)]
+struct Kept {
+    claims: Claims,
+    family: Family,
+    tails: [Vec<u8>; 3],
+    derived: Vec<ClassicBucket>,
+    placed: Vec<(usize, usize)>,
+    name: String,
+}
+
+thread_local! {
+    static KEPT: Cell<Kept> = Cell::default();
 }
 
 /// What is kept of the open family.
@@ -73,21 +92,25 @@ const GSUM: usize = 2;
 
 impl<'o> Encoder<'o> {
     pub(crate) fn new(out: &'o mut Vec<u8>, dialect: Dialect, escaping: Escaping, options: Options) -> Self {
-        let tail = |suffix| Tail { suffix, lines: Vec::new() };
+        let Kept { claims, family, tails, derived, placed, name } =
+            KEPT.try_with(Cell::take).unwrap_or_default();
+        let [created, gcount, gsum] = tails;
+        let tail = |suffix, lines| Tail { suffix, lines };
         Self {
             out,
             dialect,
             escaping,
             created: options.created_samples,
             writes_starts: options.created_samples || dialect == Dialect::OpenMetrics2,
-            claims: Claims::default(),
-            family: Family::default(),
-            tails: [tail("_created"), tail("_gcount"), tail("_gsum")],
-            derived: Vec::new(),
-            placed: Vec::new(),
+            claims,
+            family,
+            tails: [tail("_created", created), tail("_gcount", gcount), tail("_gsum", gsum)],
+            derived,
+            placed,
             last_timed: None,
             states: Vec::new(),
             states_of: String::new(),
+            name,
         }
     }
 
@@ -98,6 +121,11 @@ impl<'o> Encoder<'o> {
         if self.dialect != Dialect::Prometheus {
             self.out.extend_from_slice(b"# EOF\n");
         }
+        let Self { mut claims, mut family, tails, derived, placed, name, .. } = self;
+        claims.clear();
+        family.escaped = None;
+        let tails = tails.map(|tail| if tail.lines.capacity() > TAIL_KEPT { Vec::new() } else { tail.lines });
+        let _ = KEPT.try_with(|kept| kept.set(Kept { claims, family, tails, derived, placed, name }));
     }
 
     /// Writes the gauges that were put aside while the family before was open.
@@ -118,10 +146,9 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    fn metadata(&mut self, heading: &Heading, unit: Option<&str>) {
+    fn metadata(&mut self, heading: &Heading<'_>, unit: Option<&str>) {
         let Self { out, family, dialect, .. } = self;
-        let mut name = Name::default();
-        name.set(&heading.family, "");
+        let name = if heading.suffix.is_empty() { &family.sample } else { &family.base };
         let begin = |out: &mut Vec<u8>, keyword: &str| {
             out.extend_from_slice(keyword.as_bytes());
             name.push("", out);
@@ -149,14 +176,38 @@ impl<'o> Encoder<'o> {
     }
 
     /// Takes the names of a family as this dialect writes them.
-    fn claim(&mut self, descriptor: &Descriptor) -> Result<Heading, Refusal> {
-        let heading = self.dialect.heading(descriptor, self.escaping);
-        self.dialect.check_name(&heading, descriptor, self.escaping)?;
+    fn claim(&mut self, descriptor: &Descriptor, heading: &Heading<'_>) -> Result<(), Refusal> {
+        self.dialect.check_name(heading, descriptor, self.escaping)?;
         if self.escaping == Escaping::AllowUtf8 && self.dialect != Dialect::OpenMetrics1 {
-            return Ok(heading); // the emitter has claimed the very same names
+            return Ok(()); // the emitter has claimed the very same names
         }
-        claim_written(&mut self.claims, &heading.family, self.dialect.suffixes(heading.metric_type))?;
-        Ok(heading)
+        claim_written(&mut self.claims, heading.family, self.dialect.suffixes(heading.metric_type))
+    }
+
+    fn begin_family(&mut self, descriptor: &Descriptor, heading: &Heading<'_>) {
+        self.last_timed = None;
+        let family = &mut self.family;
+        family.escaped = None;
+        family.names_checked = false;
+        family.metric_type = heading.metric_type;
+        family.sample.set(heading.family, heading.suffix);
+        family.plain = !family.sample.is_quoted();
+        family.head.clear();
+        family.sample.push("", &mut family.head);
+        family.head.push(b'{');
+        family.head_len = family.head.len();
+        family.head.resize(family.head_len.next_multiple_of(BLOCK), 0);
+        let stem = match (heading.metric_type, heading.suffix) {
+            (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(heading.family),
+            _ => heading.family,
+        };
+        family.base.set(stem, "");
+        descriptor.name().as_str().clone_into(&mut family.name);
+        // A carriage return before the line feed would be a line end of another kind (OM1-DOC-04).
+        descriptor.help().trim_end_matches('\r').clone_into(&mut family.help);
+        let unit = self.dialect.unit(descriptor, heading);
+        self.metadata(heading, unit);
+        self.family.from = self.out.len();
     }
 
     /// Refuses labels whose names, escaped, are those of other labels in this family (ESC-07): two metrics that differ
@@ -609,43 +660,14 @@ impl Sink for Encoder<'_> {
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.flush_states();
         self.flush_tails();
-        let heading = self.claim(descriptor)?;
-        self.last_timed = None;
-        let Family {
-            metric_type,
-            sample,
-            head,
-            head_len,
-            plain,
-            base,
-            name,
-            help,
-            escaped,
-            names_checked,
-            ..
-        } = &mut self.family;
-        *escaped = None;
-        *names_checked = false;
-        *metric_type = heading.metric_type;
-        sample.set(&heading.family, heading.suffix);
-        *plain = !sample.is_quoted();
-        head.clear();
-        sample.push("", head);
-        head.push(b'{');
-        *head_len = head.len();
-        head.resize(head_len.next_multiple_of(BLOCK), 0);
-        let stem = match (heading.metric_type, heading.suffix) {
-            (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(&heading.family),
-            _ => &heading.family,
-        };
-        base.set(stem, "");
-        descriptor.name().as_str().clone_into(name);
-        // A carriage return before the line feed would be a line end of another kind (OM1-DOC-04).
-        descriptor.help().trim_end_matches('\r').clone_into(help);
-        let unit = self.dialect.unit(descriptor, &heading);
-        self.metadata(&heading, unit);
-        self.family.from = self.out.len();
-        Ok(())
+        let mut room = std::mem::take(&mut self.name);
+        let heading = self.dialect.heading(descriptor, self.escaping, &mut room);
+        let claimed = self.claim(descriptor, &heading);
+        if claimed.is_ok() {
+            self.begin_family(descriptor, &heading);
+        }
+        self.name = room;
+        claimed
     }
 
     #[inline]
@@ -728,6 +750,9 @@ pub(crate) fn claim_written(claims: &mut Claims, family: &str, suffixes: &[&str]
         .claim_names(family, suffixes)
         .map_err(|refusal| Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
 }
+
+/// Samples that wait for the end of their family take more bytes than this only if it is large; that room is given back.
+const TAIL_KEPT: usize = 1 << 20;
 
 /// The head of a line is copied as a block of this many bytes if it is not longer.
 const BLOCK: usize = 32;

@@ -23,6 +23,8 @@ pub(crate) use encoder::{
     Encoder, check_counter, check_summary, claim_written, exemplar_fits, place_exemplars, repeated, rising,
 };
 
+use std::borrow::Cow;
+
 use super::Escaping;
 use crate::model::{Descriptor, Labels, MetricType, Naming, Part, Refusal};
 use number::Style;
@@ -39,11 +41,11 @@ pub enum Dialect {
 }
 
 /// How a family is called and typed in a dialect.
-pub(crate) struct Heading {
+pub(crate) struct Heading<'n> {
     /// The type as written.
     pub(crate) metric_type: MetricType,
     /// The family's name in its metadata, escaped.
-    pub(crate) family: String,
+    pub(crate) family: &'n str,
     /// What follows it in samples that are plain numbers.
     pub(crate) suffix: &'static str,
 }
@@ -79,28 +81,35 @@ impl Dialect {
         }
     }
 
-    /// Name and type of a family here.
+    /// Name and type of a family here. `full` is room for the name.
     ///
     /// Names are escaped with the suffix that makes them those of a counter or an info, as Prometheus' libraries do it;
     /// what a histogram's samples add comes after. OpenMetrics 1.0 takes that suffix off the metadata again. There a
     /// [`Naming::Verbatim`] counter or info without such a suffix turns into an unknown or gauge.
-    pub(crate) fn heading(self, descriptor: &Descriptor, escaping: Escaping) -> Heading {
+    pub(crate) fn heading<'n>(
+        self,
+        descriptor: &Descriptor,
+        escaping: Escaping,
+        full: &'n mut String,
+    ) -> Heading<'n> {
         let metric_type = descriptor.metric_type();
-        let name = descriptor.name().as_str();
         let suffix = match metric_type {
             MetricType::Counter => "_total",
             MetricType::Info => "_info",
-            _ => return Heading { metric_type, family: escaping.metric_name(name).into_owned(), suffix: "" },
+            _ => "",
         };
-        let full = match descriptor.naming() {
-            Naming::Standard => escaping.metric_name(&format!("{name}{suffix}")).into_owned(),
-            Naming::Verbatim => escaping.metric_name(name).into_owned(),
-        };
-        if self != Self::OpenMetrics1 {
+        descriptor.name().as_str().clone_into(full);
+        if descriptor.naming() == Naming::Standard {
+            full.push_str(suffix);
+        }
+        if let Cow::Owned(escaped) = escaping.metric_name(full) {
+            *full = escaped;
+        }
+        if self != Self::OpenMetrics1 || suffix.is_empty() {
             return Heading { metric_type, family: full, suffix: "" };
         }
         match full.strip_suffix(suffix) {
-            Some(family) if !family.is_empty() => Heading { metric_type, family: family.to_owned(), suffix },
+            Some(family) if !family.is_empty() => Heading { metric_type, family, suffix },
             _ if metric_type == MetricType::Info => {
                 Heading { metric_type: MetricType::Gauge, family: full, suffix: "" }
             }
@@ -113,7 +122,7 @@ impl Dialect {
     /// such as one with a colon, unless label names may be quoted.
     pub(crate) fn check_name(
         self,
-        heading: &Heading,
+        heading: &Heading<'_>,
         descriptor: &Descriptor,
         escaping: Escaping,
     ) -> Result<(), Refusal> {
@@ -122,13 +131,13 @@ impl Dialect {
             Self::OpenMetrics1 => ("OM1-FAM-02", "OM1-SS-01"),
             Self::OpenMetrics2 => ("OM2-NAME-03", "OM2-SS-01"),
         };
-        let name = &heading.family;
+        let name = heading.family;
         if name.starts_with('_') {
             let message = format!("names that begin with an underscore, as {name:?}, are reserved");
             return Err(Refusal::new(reserved, message));
         }
         if heading.metric_type == MetricType::StateSet
-            && *escaping.label_name(descriptor.name().as_str()) != **name
+            && *escaping.label_name(descriptor.name().as_str()) != *name
         {
             let message = format!("a stateset's name is that of a label as well, and {name:?} cannot be one");
             return Err(Refusal::new(state, message));
@@ -156,12 +165,12 @@ impl Dialect {
 
     /// The unit to write, if any: where the format has units, for types that may have one, and in OpenMetrics 1.0 only
     /// where the name ends in it (OM1-FAM-11).
-    pub(crate) fn unit<'d>(self, descriptor: &'d Descriptor, heading: &Heading) -> Option<&'d str> {
+    pub(crate) fn unit<'d>(self, descriptor: &'d Descriptor, heading: &Heading<'_>) -> Option<&'d str> {
         let unit = descriptor.unit()?.as_str();
         let unitless = matches!(descriptor.metric_type(), MetricType::Info | MetricType::StateSet);
         let allowed = match self {
             Self::Prometheus => false,
-            Self::OpenMetrics1 => crate::model::unit_is_suffix(&heading.family, unit),
+            Self::OpenMetrics1 => crate::model::unit_is_suffix(heading.family, unit),
             Self::OpenMetrics2 => true,
         };
         (allowed && !unitless).then_some(unit)

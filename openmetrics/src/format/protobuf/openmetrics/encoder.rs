@@ -1,5 +1,7 @@
 //! Writing a `MetricSet`.
 
+use std::cell::Cell;
+
 use super::super::wire::{self, Frame};
 use super::schema::{self, metric, metric_family, metric_point, metric_set};
 use crate::format::Escaping;
@@ -29,6 +31,23 @@ pub(crate) struct Encoder<'o> {
     last_labels: Vec<u8>,
     placed: Vec<(usize, usize)>,
     classic: Vec<ClassicBucket>,
+    /// Room for a family's name.
+    written: String,
+}
+
+/// What an encoder leaves behind for the next one of the same thread: room that is empty or written anew.
+#[derive(Default)]
+struct Kept {
+    name: String,
+    claims: Claims,
+    last_labels: Vec<u8>,
+    placed: Vec<(usize, usize)>,
+    classic: Vec<ClassicBucket>,
+    written: String,
+}
+
+thread_local! {
+    static KEPT: Cell<Kept> = Cell::default();
 }
 
 /// Where the last metric is, counted from the end of the output, as the beginning may have moved.
@@ -40,24 +59,31 @@ struct Last {
 
 impl<'o> Encoder<'o> {
     pub(crate) fn new(out: &'o mut Vec<u8>, escaping: Escaping) -> Self {
+        let Kept { name, claims, last_labels, placed, classic, written } =
+            KEPT.try_with(Cell::take).unwrap_or_default();
         Self {
             out,
             escaping,
             family: None,
             metric_type: MetricType::Unknown,
-            name: String::new(),
+            name,
             names_checked: false,
-            claims: Claims::default(),
+            claims,
             last: None,
-            last_labels: Vec::new(),
-            placed: Vec::new(),
-            classic: Vec::new(),
+            last_labels,
+            placed,
+            classic,
+            written,
         }
     }
 
     /// Puts in the length of the last family.
     pub(crate) fn finish(mut self) {
         self.close();
+        let Self { name, mut claims, last_labels, placed, classic, written, .. } = self;
+        claims.clear();
+        let kept = Kept { name, claims, last_labels, placed, classic, written };
+        let _ = KEPT.try_with(|place| place.set(kept));
     }
 
     fn close(&mut self) {
@@ -285,8 +311,8 @@ impl Sink for Encoder<'_> {
 
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.close();
-        let heading = Dialect::OpenMetrics1.heading(descriptor, self.escaping);
-        let Heading { metric_type, ref family, .. } = heading;
+        let heading = Dialect::OpenMetrics1.heading(descriptor, self.escaping, &mut self.written);
+        let Heading { metric_type, family, .. } = heading;
         if metric_type != MetricType::StateSet {
             Dialect::OpenMetrics1.check_name(&heading, descriptor, self.escaping)?;
         } // whose states have no label here

@@ -1,6 +1,7 @@
 //! Writing `io.prometheus.client.MetricFamily`.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::super::check_label_names;
 use super::super::wire::{self, Block, Frame, Short};
@@ -32,26 +33,48 @@ pub(crate) struct Encoder<'o> {
     placed: Vec<(usize, usize)>,
     /// Classic buckets made from custom bounds.
     classic: Vec<ClassicBucket>,
+    /// Room for a family's name.
+    name: String,
+}
+
+/// What an encoder leaves behind for the next one of the same thread: room that is empty or written anew.
+#[derive(Default)]
+struct Kept {
+    claims: Claims,
+    state_label: String,
+    placed: Vec<(usize, usize)>,
+    classic: Vec<ClassicBucket>,
+    name: String,
+}
+
+thread_local! {
+    static KEPT: Cell<Kept> = Cell::default();
 }
 
 impl<'o> Encoder<'o> {
     pub(crate) fn new(out: &'o mut Vec<u8>, escaping: Escaping) -> Self {
+        let Kept { claims, state_label, placed, classic, name } =
+            KEPT.try_with(Cell::take).unwrap_or_default();
         Self {
             out,
             escaping,
             family: None,
             metric_type: MetricType::Unknown,
-            claims: Claims::default(),
-            state_label: String::new(),
+            claims,
+            state_label,
             room: 1,
-            placed: Vec::new(),
-            classic: Vec::new(),
+            placed,
+            classic,
+            name,
         }
     }
 
     /// Puts in the length of the last family.
     pub(crate) fn finish(mut self) {
         self.close();
+        let Self { mut claims, state_label, placed, classic, name, .. } = self;
+        claims.clear();
+        let _ = KEPT.try_with(|kept| kept.set(Kept { claims, state_label, placed, classic, name }));
     }
 
     fn close(&mut self) {
@@ -259,9 +282,9 @@ impl Sink for Encoder<'_> {
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.close();
         let Heading { metric_type, family: name, .. } =
-            Dialect::Prometheus.heading(descriptor, self.escaping);
+            Dialect::Prometheus.heading(descriptor, self.escaping, &mut self.name);
         if self.escaping != Escaping::AllowUtf8 {
-            claim_written(&mut self.claims, &name, Dialect::Prometheus.suffixes(metric_type))?;
+            claim_written(&mut self.claims, name, Dialect::Prometheus.suffixes(metric_type))?;
         }
         if metric_type == MetricType::StateSet {
             self.state_label.clear();
@@ -271,7 +294,7 @@ impl Sink for Encoder<'_> {
         let out = &mut *self.out;
         // Two bytes are the length of 128 to 16,383 others, which is most families.
         let frame = Frame::open(2, out);
-        wire::string(metric_family::NAME, &name, out);
+        wire::string(metric_family::NAME, name, out);
         if !descriptor.help().is_empty() {
             wire::string(metric_family::HELP, descriptor.help(), out);
         }
