@@ -16,6 +16,7 @@ pub mod oid;
 pub mod rows;
 pub mod secret;
 pub mod session;
+pub mod traps;
 pub mod usm;
 pub mod value;
 pub mod walk;

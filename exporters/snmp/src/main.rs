@@ -3,6 +3,7 @@
 mod demo;
 mod generate;
 mod mibs;
+mod receiving;
 mod serve;
 mod try_device;
 
@@ -49,15 +50,30 @@ fn main() -> ExitCode {
         source: matches.get_one("snmp.source-address").copied(),
         wrap: matches.get_one::<bool>("snmp.wrap-large-counters").copied().unwrap_or(true)
             && !matches.get_flag("no-snmp.wrap-large-counters"),
-        allowed,
+        allowed: allowed.clone(),
     };
     let bridge = Bridge::new(config, options);
     if let Some(("try", matches)) = matches.subcommand() {
         return try_device::run(&bridge, matches);
     }
-    let example = serve::Example::of(&bridge.config());
-    let web = Web::from_matches(&matches);
-    serve::run(&web, Arc::new(bridge), &example, vec![overview], move || load(&matches))
+    let bridge = Arc::new(bridge);
+    let traps = match receiving::start(&matches, &bridge, allowed) {
+        Ok(traps) => traps,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut notes = vec![overview];
+    if let Some(traps) = &traps {
+        notes.extend(traps.addresses.iter().map(|address| format!("traps are received at udp://{address}")));
+    }
+    let served = serve::Served {
+        example: serve::Example::of(&bridge.config()),
+        bridge,
+        traps: traps.map(|traps| traps.receiver),
+    };
+    serve::run(&Web::from_matches(&matches), served, notes, move || load(&matches))
 }
 
 fn load(matches: &ArgMatches) -> Result<Config, String> {
@@ -123,8 +139,8 @@ fn command() -> Command {
                 .hide(true)
                 .help("Taken for compatibility; columns of one module are asked for side by side"),
         );
-    let command =
-        mibs::add_flags(command).subcommands([demo::command(), try_device::command(), generate::command()]);
+    let command = receiving::add_flags(mibs::add_flags(command));
+    let command = command.subcommands([demo::command(), try_device::command(), generate::command()]);
     Log::add_flags(Web::add_flags(command, ":9116"))
 }
 

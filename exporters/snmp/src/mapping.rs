@@ -465,7 +465,7 @@ impl Reader<'_> {
                 let Value::Octets(octets) = value else { return self.drop(Dropped::Bits) };
                 let labels = without(labels, name, labelled);
                 let family = self.metrics.family(metric, "", " (Bits)", false);
-                for (bit, meaning) in &metric.enum_values {
+                for (bit, meaning) in metric.enum_values.iter() {
                     let octet =
                         usize::try_from(bit / 8).ok().and_then(|at| octets.get(at)).filter(|_| *bit >= 0);
                     let set = octet.is_some_and(|octet| octet & (0x80 >> (bit % 8)) != 0);

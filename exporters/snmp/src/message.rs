@@ -190,6 +190,31 @@ impl<'a> Pdu<'a> {
     }
 }
 
+/// A version 1 notification, received (RFC 1157, section 4.1.6).
+#[derive(Clone, Copy, Debug)]
+pub struct TrapV1<'a> {
+    /// The content of an object identifier, see [`ber::arcs`]: whose notification it is.
+    pub enterprise: &'a [u8],
+    /// Which of the usual ones it is; 6 for one of the enterprise's own.
+    pub generic: i32,
+    /// Which of the enterprise's own it is.
+    pub specific: i32,
+}
+
+impl<'a> TrapV1<'a> {
+    /// Reads a version 1 notification.
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let mut content = reader.value(PduKind::TrapV1 as u8, "version 1 trap")?;
+        let enterprise = content.value(ber::OBJECT_IDENTIFIER, "enterprise")?.rest();
+        content.any()?; // the address that the agent thinks it has
+        let generic = content.integer32("generic trap")?;
+        let specific = content.integer32("specific trap")?;
+        content.any()?; // when
+        content.value(ber::SEQUENCE, "list of variables")?;
+        Ok(Self { enterprise, generic, specific })
+    }
+}
+
 /// Iterator over the variables of a data unit.
 #[derive(Clone, Debug)]
 pub struct Variables<'a> {

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use openmetrics::http::{Unavailable, render, reply};
+use openmetrics::model::{Collected, Collector, Emitter};
 use openmetrics_exporter_toolkit::{Call, Exporter, Job, Route, Web};
 use openmetrics_snmp_bridge::asked::{Asked, Failure};
 use openmetrics_snmp_bridge::bridge::Bridge;
 use openmetrics_snmp_bridge::config::Config;
+use openmetrics_snmp_bridge::traps::Receiver;
 
 /// Pages with more points than this are made on another thread, so that other scrapes go on meanwhile.
 const LARGE: usize = 2_000;
@@ -44,14 +46,35 @@ impl Example {
     }
 }
 
+/// What is served.
+pub(crate) struct Served {
+    pub(crate) bridge: Arc<Bridge>,
+    pub(crate) example: Example,
+    /// Traps, if they are received.
+    pub(crate) traps: Option<Arc<Receiver>>,
+}
+
+/// The figures of the bridge itself.
+struct Own {
+    bridge: Arc<Bridge>,
+    traps: Option<Arc<Receiver>>,
+}
+
+impl Collector for Own {
+    fn collect(&self, out: &mut Emitter<'_>) -> Collected {
+        self.bridge.collect(out)?;
+        self.traps.as_ref().map_or(Ok(()), |traps| traps.collect(out))
+    }
+}
+
 /// Serves a bridge until it is told to stop. `load` reads the configuration again.
 pub(crate) fn run(
     web: &Web,
-    bridge: Arc<Bridge>,
-    example: &Example,
+    served: Served,
     notes: Vec<String>,
     load: impl Fn() -> Result<Config, String> + Send + Sync + 'static,
 ) -> ExitCode {
+    let Served { bridge, example, traps } = served;
     let asking = format!("target={}&auth={}", example.target, example.auth);
     let scrapes = bridge.clone();
     let scrape = Route::new("/snmp", "metrics of a device", move |call| answer(scrapes.clone(), call))
@@ -93,7 +116,7 @@ pub(crate) fn run(
     hang_up(move || drop(reload()));
     let exporter = Exporter::new("snmp_bridge", env!("CARGO_PKG_VERSION"))
         .about("Metrics of devices that speak SNMP.")
-        .metrics(bridge)
+        .metrics(Own { bridge, traps })
         .route(scrape)
         .route(discover)
         .route(config)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use openmetrics::model::Text;
@@ -111,7 +113,7 @@ pub struct Metric {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datetime_pattern: Option<Box<str>>,
     /// What numbers, or bits, mean.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "no_meanings")]
     pub enum_values: EnumValues,
     /// What is added to values, after scaling.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -124,8 +126,43 @@ pub struct Metric {
     pub display_hint: Option<Box<str>>,
 }
 
-/// What numbers mean.
-pub type EnumValues = BTreeMap<i64, Box<str>>;
+/// What numbers mean. Clones share it: thousands of columns can be of one type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnumValues(Option<Arc<BTreeMap<i64, Box<str>>>>);
+
+impl EnumValues {
+    /// Nothing has a meaning.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+}
+
+impl From<Arc<BTreeMap<i64, Box<str>>>> for EnumValues {
+    fn from(meanings: Arc<BTreeMap<i64, Box<str>>>) -> Self {
+        Self(Some(meanings).filter(|meanings| !meanings.is_empty()))
+    }
+}
+
+impl Deref for EnumValues {
+    type Target = BTreeMap<i64, Box<str>>;
+
+    fn deref(&self) -> &Self::Target {
+        static NONE: BTreeMap<i64, Box<str>> = BTreeMap::new();
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl<'de> Deserialize<'de> for EnumValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Arc::new(BTreeMap::deserialize(deserializer)?).into())
+    }
+}
+
+impl Serialize for EnumValues {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
 
 /// A part of a row's index, as a label.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -143,7 +180,7 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "is_false")]
     pub implied: bool,
     /// What numbers mean.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "no_meanings")]
     pub enum_values: EnumValues,
 }
 
@@ -166,7 +203,7 @@ pub struct Lookup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_hint: Option<Box<str>>,
     /// What numbers mean.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "no_meanings")]
     pub enum_values: EnumValues,
 }
 
@@ -438,6 +475,10 @@ const fn no_text() -> Text {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references to these
+fn no_meanings(values: &EnumValues) -> bool {
+    values.is_empty()
+}
+
 const fn is_false(value: &bool) -> bool {
     !*value
 }

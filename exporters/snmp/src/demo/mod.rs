@@ -14,7 +14,7 @@ use openmetrics_snmp_bridge::agent::{self, Agent};
 use openmetrics_snmp_bridge::bridge::{Bridge, Options};
 use openmetrics_snmp_bridge::config::Config;
 
-use crate::serve::{self, Example};
+use crate::serve::{self, Example, Served};
 
 /// What the switch is asked.
 const CONFIG: &str = include_str!("snmp.yml");
@@ -64,7 +64,7 @@ fn start(all: &ArgMatches, matches: &ArgMatches) -> Result<ExitCode, String> {
         ),
         "Ctrl-C ends both".to_owned(),
     ];
-    Ok(serve::run(&web, bridge, &example, notes, configuration))
+    Ok(serve::run(&web, Served { bridge, example, traps: None }, notes, configuration))
 }
 
 /// Nothing but the switch is asked.

@@ -69,21 +69,24 @@ impl Mibs {
 
     /// Finds all that the modules of a configuration name, and says what could not be used.
     pub fn complete(&self, config: &mut Config) -> Result<Vec<Warning>, MibError> {
-        let mut warnings = Vec::new();
         let named: Vec<&Named> =
             config.modules.values().filter_map(|module| module.named.as_deref()).collect();
         let scope = self.scope(&named)?;
-        for (name, module) in &mut config.modules {
-            let Some(named) = module.named.take() else { continue };
-            let found = resolve::resolve(&named, &scope, self.options.enum_labels)
-                .map_err(|message| MibError::Module(name.clone(), message))?;
-            module.take(found.module);
-            let mut messages = found.warnings;
-            messages.sort();
-            messages.dedup();
-            warnings.extend(messages.into_iter().map(|message| Warning { module: name.clone(), message }));
+        complete(config, &scope, self.options)
+    }
+
+    /// The same with MIBs that are in no folder: all the modules of a text, in its order.
+    pub fn complete_from(
+        text: &[u8],
+        config: &mut Config,
+        options: Options,
+    ) -> Result<Vec<Warning>, MibError> {
+        let mut tree = Tree::new();
+        for module in parse::parse(text) {
+            tree.link(module);
         }
-        Ok(warnings)
+        tree.adopt();
+        complete(config, &Scope::new(&tree), options)
     }
 
     /// Reads the MIBs that can matter to what is named.
@@ -133,6 +136,22 @@ impl Mibs {
         tree.adopt();
         Ok(Scope::new(&tree))
     }
+}
+
+/// Finds what the modules of a configuration name.
+fn complete(config: &mut Config, scope: &Scope, options: Options) -> Result<Vec<Warning>, MibError> {
+    let mut warnings = Vec::new();
+    for (name, module) in &mut config.modules {
+        let Some(named) = module.named.take() else { continue };
+        let found = resolve::resolve(&named, scope, options.enum_labels)
+            .map_err(|message| MibError::Module(name.clone(), message))?;
+        module.take(found.module);
+        let mut messages = found.warnings;
+        messages.sort();
+        messages.dedup();
+        warnings.extend(messages.into_iter().map(|message| Warning { module: name.clone(), message }));
+    }
+    Ok(warnings)
 }
 
 impl Module {

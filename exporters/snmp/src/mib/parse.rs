@@ -74,6 +74,8 @@ pub(super) struct Object {
 
 /// How much of a description is read; the first sentence is kept.
 const MAX_DESCRIPTION: usize = 4095;
+/// How many indexes are kept: every one takes an arc at least, and there are no more arcs.
+const MAX_INDEXES: usize = 128;
 /// How many arcs one definition may have.
 const MAX_ARCS: usize = 32;
 /// Names for arcs that have none; no name in a MIB has this sign.
@@ -404,7 +406,11 @@ impl<'a> Reader<'a> {
         loop {
             match self.lexer.next() {
                 Token::Word("IMPLIED") => implied = true,
-                Token::Word(name) if !is_reserved(name) || is_base(name) => names.push(name.into()),
+                Token::Word(name) if !is_reserved(name) || is_base(name) => {
+                    if names.len() < MAX_INDEXES {
+                        names.push(name.into());
+                    }
+                }
                 Token::Sign(b'}') | Token::Assign | Token::End => return (names, implied),
                 _ => {}
             }

@@ -424,7 +424,7 @@ fn kind_before(type_name: &str) -> Option<&'static str> {
 }
 
 fn enum_values(object: &Object) -> EnumValues {
-    object.enums.as_deref().cloned().unwrap_or_default()
+    object.enums.clone().map(EnumValues::from).unwrap_or_default()
 }
 
 /// A name that a label may have.
