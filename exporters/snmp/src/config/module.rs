@@ -474,11 +474,11 @@ const fn no_text() -> Text {
     Text::from_static("")
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references to these
 fn no_meanings(values: &EnumValues) -> bool {
     values.is_empty()
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references to these
 const fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -406,10 +406,8 @@ impl<'a> Reader<'a> {
         loop {
             match self.lexer.next() {
                 Token::Word("IMPLIED") => implied = true,
-                Token::Word(name) if !is_reserved(name) || is_base(name) => {
-                    if names.len() < MAX_INDEXES {
-                        names.push(name.into());
-                    }
+                Token::Word(name) if names.len() < MAX_INDEXES && (!is_reserved(name) || is_base(name)) => {
+                    names.push(name.into());
                 }
                 Token::Sign(b'}') | Token::Assign | Token::End => return (names, implied),
                 _ => {}

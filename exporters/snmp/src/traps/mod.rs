@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::access::AllowList;
 use crate::ber::Reader;
-use crate::config::Config;
+use crate::config::{Auth, Config};
 use crate::engine::{self, Engine, Refusal, TIME_WINDOW};
 use crate::message::{Answer, ErrorStatus, Message, Pdu, PduKind, TrapV1, Unit, V3, Version};
 use crate::oid::Oid;
@@ -130,7 +130,7 @@ impl Receiver {
         let Ok(from) = Parameters::read(message.security) else { return (Err(Dropped::Malformed), None) };
         let auths = config.auths.values().filter(|auth| auth.version() == Version::V3);
         let users: Vec<&User> =
-            auths.filter(|auth| auth.username.as_bytes() == from.user).map(|auth| auth.user()).collect();
+            auths.filter(|auth| auth.username.as_bytes() == from.user).map(Auth::user).collect();
         let mut plain = Vec::new();
         let seconds = i32::try_from(now.as_secs()).unwrap_or(i32::MAX);
         // What wants an answer is made for our clock and keys, everything else for the sender's own.
