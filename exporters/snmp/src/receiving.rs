@@ -45,13 +45,11 @@ impl std::str::FromStr for Address {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
             || format!("{text:?} is no address; one looks like :162, 192.0.2.1:162 or [2001:db8::1]:162");
-        match text.strip_prefix(':') {
-            Some(port) => Ok(Self { host: None, port: port.parse().map_err(|_| wrong())? }),
-            None => {
-                let address: SocketAddr = text.parse().map_err(|_| wrong())?;
-                Ok(Self { host: Some(address), port: address.port() })
-            }
+        if let Some(port) = text.strip_prefix(':') {
+            return Ok(Self { host: None, port: port.parse().map_err(|_| wrong())? });
         }
+        let address: SocketAddr = text.parse().map_err(|_| wrong())?;
+        Ok(Self { host: Some(address), port: address.port() })
     }
 }
 
