@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::finding::{Finding, Place, Verdict};
 use crate::render::Judged;
 use crate::subject::{Spec, Subject};
-use crate::{looks, rules, sequence};
+use crate::{looks, rules, sequence, wider};
 
 /// Judges one exposition.
 pub(crate) fn one(subject: Subject, config: &Config, cap: usize) -> Judged {
@@ -133,7 +133,11 @@ fn is_unreadable(spec: Spec, finding: &Finding) -> bool {
 pub(crate) fn finish(subject: Subject, findings: looks::Findings, config: &Config, cap: usize) -> Judged {
     let looks::Findings { all, more, .. } = findings;
     let readable = !all.iter().any(|finding| is_unreadable(subject.spec, finding));
-    let all = all.into_iter().filter(|finding| !config.ignores(finding)).collect();
+    let mut all: Vec<Finding> = all.into_iter().filter(|finding| !config.ignores(finding)).collect();
+    for finding in &mut all {
+        finding.also = wider::of(finding, subject.spec, &subject.bytes);
+        finding.also.retain(|rule| !config.ignores_all_of(rule));
+    }
     let more = more.into_iter().filter(|(rule, _)| !config.ignores_all_of(rule)).collect();
     let verdict = Verdict::new(subject.spec, readable, all, more, cap);
     Judged { file: subject.name, bytes: subject.bytes, verdict }

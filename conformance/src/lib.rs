@@ -23,6 +23,7 @@ mod rules;
 mod sequence;
 mod subject;
 mod tls;
+mod wider;
 
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -90,6 +90,10 @@ fn show(renderer: &Renderer, judged: &Judged, finding: &Finding) -> String {
         first = first.element(Title::NOTE.message(at));
     }
     first = first.element(Title::HELP.message(help));
+    let also: Vec<String> = finding.also.iter().map(|rule| format!("{} {}", rule.id, rule.name)).collect();
+    if !also.is_empty() {
+        first = first.element(Title::NOTE.message(format!("breaks {} as well", also.join(" and "))));
+    }
     if finding.is_tolerated(judged.verdict.spec) {
         first =
             first.element(Title::NOTE.message("all readers let this pass, so it does not fail the check"));

@@ -63,6 +63,17 @@ struct Second<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// The finding by its own rule, and by the wider ones that it breaks as well.
+    fn all(file: Option<&'a str>, spec: Spec, finding: &'a Finding) -> impl Iterator<Item = Self> {
+        let rules = std::iter::once(finding.rule).chain(finding.also.iter().copied());
+        rules.map(move |rule| Self {
+            rule: rule.id,
+            name: rule.name,
+            section: rule.section,
+            ..Self::new(file, spec, finding)
+        })
+    }
+
     fn new(file: Option<&'a str>, spec: Spec, finding: &'a Finding) -> Self {
         let place = finding.place;
         // Formats without lines have none to tell.
@@ -106,7 +117,7 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
             spec: judged.verdict.spec.as_str(),
             readable: judged.verdict.readable,
             findings: worst_first(judged)
-                .map(|finding| Entry::new(None, judged.verdict.spec, finding))
+                .flat_map(|finding| Entry::all(None, judged.verdict.spec, finding))
                 .collect(),
             more: judged.verdict.capped.iter().map(|&(rule, count)| More { rule: rule.id, count }).collect(),
         })
@@ -118,8 +129,10 @@ pub(super) fn write(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
 pub(super) fn write_lines(all: &[Judged], to: &mut dyn Write) -> io::Result<()> {
     for judged in all {
         for finding in worst_first(judged) {
-            serde_json::to_writer(&mut *to, &Entry::new(Some(&judged.file), judged.verdict.spec, finding))?;
-            writeln!(to)?;
+            for entry in Entry::all(Some(&judged.file), judged.verdict.spec, finding) {
+                serde_json::to_writer(&mut *to, &entry)?;
+                writeln!(to)?;
+            }
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Content negotiation and escaping of names.
 
-use crate::rule::{Check, Level, Rule, Scope, om2};
+use crate::rule::{Check, Level, Rule, Scope, om2, prom};
 
 const NEGOTIATION: &str = "https://prometheus.io/docs/instrumenting/content_negotiation/";
 const ESCAPING: &str = "https://prometheus.io/docs/instrumenting/escaping_schemes/";
@@ -206,9 +206,9 @@ pub(super) static RULES: &[Rule] = &[
         section: ESCAPING,
         summary: "with allow-utf-8 names are valid UTF-8, escaped inside quotes",
         explain: "Backslash, quote and line feed.",
-        check: Check::Ledger("names in quotes keep the rules of OpenMetrics 2.0, see om2-quoted-escape"),
+        check: Check::Reader,
         good: &[om2(&[b"# TYPE \"a.b\" gauge\n{\"a.b\"} 1\n# EOF\n"])],
-        bad: &[],
+        bad: &[prom(&[b"{\"a\\qb\"} 1\n"])],
     },
     Rule {
         id: "ESC-02",
@@ -242,9 +242,9 @@ pub(super) static RULES: &[Rule] = &[
         section: ESCAPING,
         summary: "escaped names begin with a letter, `_` or `:`",
         explain: "A digit gets a `_` before it.",
-        check: Check::Ledger("an escaped name is a classic name; metric-name finds others"),
+        check: Check::Reader,
         good: &[],
-        bad: &[],
+        bad: &[prom(&[b"1a 1\n"])],
     },
     Rule {
         id: "ESC-05",

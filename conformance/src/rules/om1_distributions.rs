@@ -327,9 +327,9 @@ pub(super) static RULES: &[Rule] = &[
         section: SUMMARY,
         summary: "the samples of a summary are quantiles, `_sum`, `_count` and `_created`",
         explain: "Quantiles have no suffix.",
-        check: Check::Ledger("another suffix is another family, see families-interleaved; a quantile without its label is quantile-label-missing"),
+        check: Check::Reader,
         good: &[om1(&[b"# TYPE a summary\na_count 1\na_sum 1\na{quantile=\"0.5\"} 1\n# EOF\n"])],
-        bad: &[],
+        bad: &[om1(&[b"# TYPE a summary\na_count 1\na_sum 1\na_total 1\n# EOF\n"]), om1(&[b"# TYPE a summary\na_bucket{le=\"+Inf\"} 1\n# EOF\n"])],
     },
     Rule {
         id: "OM1-SUM-02",

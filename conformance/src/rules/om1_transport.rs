@@ -80,9 +80,9 @@ pub(super) static RULES: &[Rule] = &[
         section: EXEMPLARS,
         summary: "a bucket has at most one exemplar",
         explain: "OpenMetrics 2.0 allows more.",
-        check: Check::Ledger("the grammar has room for one: exemplar-syntax"),
+        check: Check::Reader,
         good: &[om1(&[b"# TYPE a counter\na_total 1 # {} 1\n# EOF\n"])],
-        bad: &[],
+        bad: &[om1(&[b"# TYPE a histogram\na_bucket{le=\"+Inf\"} 1 # {} 1 # {} 2\na_count 1\na_sum 1\n# EOF\n"])],
     },
     Rule {
         id: "OM1-EX-07",

@@ -83,9 +83,9 @@ pub(super) static RULES: &[Rule] = &[
         section: BOOLEANS,
         summary: "booleans are 1 and 0",
         explain: "They are values of statesets and infos.",
-        check: Check::Ledger("reported as state-value and info-value, which say what is a boolean"),
+        check: Check::Reader,
         good: &[om1(&[b"# TYPE a stateset\na{a=\"x\"} 1\na{a=\"y\"} 0\n# EOF\n"])],
-        bad: &[],
+        bad: &[om1(&[b"# TYPE a stateset\na{a=\"on\"} 2\n# EOF\n"])],
     },
     Rule {
         id: "OM1-NUM-07",
@@ -315,9 +315,9 @@ pub(super) static RULES: &[Rule] = &[
         section: STRINGS,
         summary: "label values are valid UTF-8; they may be empty",
         explain: "See not-utf8.",
-        check: Check::Ledger("reported as not-utf8, which holds for the whole exposition"),
+        check: Check::Reader,
         good: &[om1(&[b"a{b=\"\"} 1\n# EOF\n"])],
-        bad: &[],
+        bad: &[om1(&[b"a{b=\"\xff\"} 1\n# EOF\n"])],
     },
     Rule {
         id: "OM1-LAB-08",

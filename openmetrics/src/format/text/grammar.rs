@@ -748,11 +748,16 @@ impl<'a> Cx<'a> {
         }
         if is_om2 {
             if let Some(after) = i.strip_prefix(" st@") {
-                let (rest, start) = self.timestamp(after)?;
+                let of_start =
+                    |error: nom::Err<Want<'a>>| error.map(|want| Want { rule: "OM2-ST-01", ..want });
+                let (rest, start) = self.timestamp(after).map_err(of_start)?;
                 out.start = Some(start);
                 i = rest;
                 if i.strip_prefix(' ').is_some_and(|after| realnumber(after).is_ok()) {
                     return fail(i, "OM2-ST-01", "the timestamp before `st@`");
+                }
+                if i.starts_with(" st@") {
+                    return fail(i, "OM2-ST-01", "one start timestamp at most");
                 }
             }
         }

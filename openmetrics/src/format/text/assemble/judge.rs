@@ -10,7 +10,7 @@ use super::super::numeral;
 use super::composite;
 use super::findings::{Findings, Place};
 use super::metric::{Context, Point};
-use super::names::{Families, Record, Role, role, split_suffix};
+use super::names::{Families, Record, Role, SUFFIXES, role, split_suffix};
 use super::seen::{Found, Of, Relation, Seen, special_name};
 use crate::model::{MetricType, Number, Timestamp};
 
@@ -187,9 +187,23 @@ impl<'a> Judge<'a> {
             (Some(MetricType::Summary), "OM2-HIS-01" | "OM2-HIS-02" | "OM2-HIS-03") => {
                 fault.of_rule("OM2-SUM-01")
             }
+            (Some(MetricType::GaugeHistogram), "OM2-HIS-02") => fault.of_rule("OM2-GHI-01"),
+            (Some(MetricType::Unknown), "OM1-SYN-12" | "OM1-SYN-13") if self.is_of_declared(fault) => {
+                fault.of_rule("OM2-UNK-01")
+            }
             _ => *fault,
         };
         self.findings.fault(&of_type, true);
+    }
+
+    /// Whether the line is one of the open family of OpenMetrics 2.0, which said its type.
+    fn is_of_declared(&self, fault: &Fault) -> bool {
+        let Some(open) = self.open.as_ref().filter(|open| open.type_line.is_some()) else { return false };
+        let position = fault.position();
+        let line = (position.offset + 1).saturating_sub(position.column);
+        let rest = usize::try_from(line).ok().and_then(|line| self.input.get(line..)).unwrap_or_default();
+        let after = rest.strip_prefix(open.name.as_bytes()).unwrap_or_default();
+        self.dialect == Dialect::OpenMetrics2 && matches!(after.first(), Some(b' ' | b'{'))
     }
 
     /// A comment; those of the Prometheus formats that look like metadata without saying any are a finding.
@@ -473,20 +487,29 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether this family's samples may be called as another family is (OM1-FAM-04).
+    /// Whether this family's samples may be called as another family is (OM1-FAM-04). If that has no metadata, its samples
+    /// are most likely of this one, and came too early.
     fn check_clash_of_type(&mut self, place: Place) {
         let Some(open) = &self.open else { return };
-        if self.dialect != Dialect::OpenMetrics1 {
+        if self.dialect == Dialect::OpenMetrics2 {
             return;
         }
-        let metric_type = open.metric_type;
-        let matches = |suffix: &str| role(Dialect::OpenMetrics1, metric_type, suffix).is_some();
+        let (dialect, metric_type) = (self.dialect, open.metric_type);
+        let matches = |suffix: &str| role(dialect, metric_type, suffix).is_some();
         let Some(id) = self.families.find_suffixed(self.input, &open.name, matches) else { return };
         let related = self.declared(id);
         let other = self.families.name(self.input, id);
-        self.findings.add_related("OM1-FAM-04", place, related, true, || {
-            format!("a sample of this {metric_type} may be called {other:?} as that family is")
-        });
+        if self.families.get(id).is_some_and(|other| !(other.has_type || other.has_help || other.has_unit)) {
+            let rule = if self.is_prometheus() { "P4-11" } else { self.rules.late_metadata };
+            self.findings.add_related(rule, place, related, !self.is_prometheus(), || {
+                format!("TYPE after {other:?}, which is called as a sample of this {metric_type}")
+            });
+        }
+        if self.dialect == Dialect::OpenMetrics1 {
+            self.findings.add_related("OM1-FAM-04", place, related, true, || {
+                format!("a sample of this {metric_type} may be called {other:?} as that family is")
+            });
+        }
     }
 
     /// Ends the open family: its last metric is checked.
@@ -570,27 +593,39 @@ impl<'a> Judge<'a> {
         role(self.dialect, metric_type, suffix).unwrap_or(Role::Value)
     }
 
-    /// A declared family without samples, and then a sample with a suffix that the type should not have: legal, since
-    /// any other name is another family, but hardly meant.
+    /// A declared family, and then a sample of its name with the suffix of another type: legal for a reader, since any
+    /// other name is another family, but no writer means it.
     fn hint_at_suffix(&mut self, suffix: &str, place: Place, sample: &Sample<'a>) {
         let Some(open) = &self.open else { return };
-        if open.has_samples || open.type_line.is_none() {
+        if open.type_line.is_none() {
             return;
         }
         let metric_type = open.metric_type;
+        let is_suffix = SUFFIXES.contains(&suffix);
         match self.dialect {
-            Dialect::OpenMetrics2 if role(Dialect::OpenMetrics1, metric_type, suffix).is_some() => {
+            Dialect::OpenMetrics2
+                if !open.has_samples && role(Dialect::OpenMetrics1, metric_type, suffix).is_some() =>
+            {
                 self.findings.tolerate(
                     "OM2-NAME-01",
                     place,
                     || "samples are called as their family, without suffix, in OpenMetrics 2.0",
                 );
             }
-            Dialect::OpenMetrics1
-                if metric_type == MetricType::StateSet
-                    && sample.labels().any(|label| label.name.raw() == open.name) =>
-            {
-                self.findings.tolerate("OM1-SS-07", place, || "samples of a stateset have no suffix");
+            Dialect::OpenMetrics1 => {
+                let is_state = || sample.labels().any(|label| label.name.raw() == open.name);
+                let rule = match metric_type {
+                    MetricType::StateSet if is_suffix || is_state() => "OM1-SS-07",
+                    _ if !is_suffix => return,
+                    MetricType::Gauge => "OM1-GAU-01",
+                    MetricType::Unknown => "OM1-UNK-01",
+                    MetricType::Info => "OM1-INF-01",
+                    MetricType::Summary => "OM1-SUM-01",
+                    _ => "OM1-FAM-19",
+                };
+                let allowed = suffixes_of(metric_type);
+                let message = || format!("{suffix:?} is no suffix of a {metric_type}, which has {allowed}");
+                self.findings.tolerate(rule, place, message);
             }
             _ => {}
         }
@@ -1013,7 +1048,10 @@ impl<'a> Judge<'a> {
     fn end_point(&mut self) {
         let (Some(group), Some(open)) = (self.group, &self.open) else { return };
         if !group.broken {
-            self.point.end(&mut self.findings, self.dialect, open.metric_type, group.first);
+            let metadata = [open.type_line.is_some(), open.help_line.is_some(), open.unit_line.is_some()];
+            let before = metadata.into_iter().map(u64::from).sum::<u64>();
+            let is_first = group.first.line.number == open.first.line.number + before;
+            self.point.end(&mut self.findings, self.dialect, open.metric_type, group.first, is_first);
         }
     }
 
@@ -1025,7 +1063,7 @@ impl<'a> Judge<'a> {
             if let Some(record) = self.families.get(saved.family) {
                 saved.restore(&mut point);
                 let first = saved.place(self.input);
-                point.end(&mut self.findings, self.dialect, record.metric_type, first);
+                point.end(&mut self.findings, self.dialect, record.metric_type, first, false);
             }
         }
         self.findings.sort();
@@ -1063,6 +1101,8 @@ fn suffixes_of(metric_type: MetricType) -> &'static str {
         MetricType::Counter => "_total or _created",
         MetricType::Info => "_info",
         MetricType::GaugeHistogram => "_bucket, _gcount or _gsum",
+        MetricType::Summary => "_count, _sum or _created",
+        MetricType::Gauge | MetricType::StateSet | MetricType::Unknown => "none",
         _ => "_bucket, _count, _sum or _created",
     }
 }

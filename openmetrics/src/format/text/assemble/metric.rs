@@ -283,7 +283,7 @@ impl<'a> Point<'a> {
             let interleaved = om2 && cx.sample.timestamp().is_some();
             let rule = match (om2, interleaved) {
                 (true, true) => "OM2-SS-02",
-                (true, false) => cx.duplicate,
+                (true, false) => "OM2-SS-01",
                 _ => "OM1-SS-03",
             };
             let first = (cx.first, "the states begin here");
@@ -301,7 +301,7 @@ impl<'a> Point<'a> {
             (None, None) => {
                 let first = (cx.first, "the states begin here");
                 cx.findings.add_related(
-                    cx.duplicate,
+                    "OM2-SS-01",
                     cx.series(),
                     first,
                     true,
@@ -479,13 +479,14 @@ impl<'a> Point<'a> {
         quantile_table.find(hasher.hash_one(bits), |other| *other == bits).is_some()
     }
 
-    /// Checks what the point has to have, at its end.
+    /// Checks what the point has to have, at its end. `is_first` says whether its metric is the first of the family.
     pub(super) fn end(
         &self,
         findings: &mut Findings,
         dialect: Dialect,
         metric_type: MetricType,
         first: Place,
+        is_first: bool,
     ) {
         if !self.begun {
             return;
@@ -494,8 +495,14 @@ impl<'a> Point<'a> {
             (Dialect::OpenMetrics1, MetricType::Counter)
                 if !self.has(Role::Total) && self.has(Role::Created) =>
             {
+                // Beside other metrics it has the wrong labels; alone it lacks what it is the start of.
+                if is_first {
+                    findings.add("OM1-CNT-01", first, || "a counter's point without a _total");
+                }
                 findings.add("OM1-CNT-02", first, || "a _created sample without a _total of the same labels");
-                findings.add("OM1-CNT-01", first, || "a counter's point without a _total");
+                if !is_first {
+                    findings.add("OM1-CNT-01", first, || "a counter's point without a _total");
+                }
             }
             (Dialect::OpenMetrics1, MetricType::Histogram | MetricType::GaugeHistogram) => {
                 self.end_histogram(findings, metric_type, first);
