@@ -228,6 +228,11 @@ fn openmetrics_1_families() {
             ),
             ("OM1-FAM-18", "# TYPE a summary\na_count 0 1\na_count 0 2\na_sum 0 1\na_sum 0 2\n"),
             ("OM1-FAM-19", "# TYPE a histogram\na 1\n"),
+            ("~OM1-FAM-19", "# TYPE a counter\na_total 1\na_sum 1\n"),
+            ("~OM1-GAU-01", "# TYPE a gauge\na_total 1\n"),
+            ("~OM1-UNK-01", "# TYPE a unknown\na 1\na_created 1\n"),
+            ("~OM1-SUM-01", "# TYPE a summary\na_count 1\na_total 1\n"),
+            ("OM1-FAM-04 OM1-FAM-07", "a_total 1\n# TYPE a counter\n"),
         ],
     );
     good(
@@ -235,7 +240,7 @@ fn openmetrics_1_families() {
         EOF,
         &[
             "# TYPE a gauge\n",
-            "# TYPE a gauge\na_total 1\n",
+            "# TYPE a gauge\na 1\nb_total 1\na_x 1\n",
             "a 1\na_total 1\n",
             "# HELP a_s x\n# UNIT a_s s\n# TYPE a_s gauge\na_s 1\n",
             "# TYPE a gauge\na 1 1\na 1 1\na 1 1.5\n",
@@ -400,7 +405,7 @@ fn openmetrics_2() {
                 "# TYPE a stateset\na{b=\"1\",a=\"x\"} 1\na{b=\"2\",a=\"x\"} 1\na{b=\"1\",a=\"y\"} 1\n",
             ),
             ("OM2-SS-02", "# TYPE a stateset\na{a=\"x\"} 1 1\na{a=\"y\"} 1 1\na{a=\"x\"} 1 2\n"),
-            ("OM1-LAB-04", "# TYPE a stateset\na{a=\"x\"} 1\na{a=\"y\"} 1\na{a=\"x\"} 1\n"),
+            ("OM2-SS-01", "# TYPE a stateset\na{a=\"x\"} 1\na{a=\"y\"} 1\na{a=\"x\"} 1\n"),
             ("OM2-INF-01", "# TYPE a info\na{b=\"c\"} 1\n"),
             ("OM2-INF-02", "# TYPE a_info info\na_info 2\n"),
             ("OM2-SUM-01", "# TYPE a summary\na {count:1,sum:1,bucket:[+Inf:1]}\n"),

@@ -1103,7 +1103,7 @@ fn suffixes_of(metric_type: MetricType) -> &'static str {
         MetricType::GaugeHistogram => "_bucket, _gcount or _gsum",
         MetricType::Summary => "_count, _sum or _created",
         MetricType::Gauge | MetricType::StateSet | MetricType::Unknown => "none",
-        _ => "_bucket, _count, _sum or _created",
+        MetricType::Histogram => "_bucket, _count, _sum or _created",
     }
 }
 
