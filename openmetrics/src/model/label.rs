@@ -308,15 +308,25 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl<'a> Rendered<'a> {
-    /// Takes `name="value"` and a comma off the front. Only [`render`] makes such texts, so a text of
-    /// another shape just ends the iteration.
+    /// The names, for whom values need not be unescaped.
+    pub(crate) fn names(mut self) -> impl Iterator<Item = &'a str> {
+        std::iter::from_fn(move || self.split_raw().map(|(name, ..)| name))
+    }
+
     fn split_first(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
+        let (name, value, is_escaped) = self.split_raw()?;
+        Some((name, if is_escaped { Cow::Owned(unescape(value)) } else { Cow::Borrowed(value) }))
+    }
+
+    /// Takes `name="value"` and a comma off the front, and says whether the value has escapes. Only [`render`] makes such
+    /// texts, so a text of another shape just ends the iteration.
+    fn split_raw(&mut self) -> Option<(&'a str, &'a str, bool)> {
         if self.text.is_empty() {
             let (label, rest) = split_field(0x0a, self.protobuf)?;
             self.protobuf = rest;
             let (name, value) = split_field(0x0a, label)?;
             let (value, _) = split_field(0x12, value)?;
-            return Some((std::str::from_utf8(name).ok()?, Cow::Borrowed(std::str::from_utf8(value).ok()?)));
+            return Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?, false));
         }
         let end = memchr::memchr(b'=', self.text.as_bytes())?;
         let (name, tail) = (self.text.get(..end)?, self.text.get(end + 2..)?);
@@ -335,7 +345,7 @@ impl<'a> Rendered<'a> {
         if self.text.is_empty() {
             self.protobuf = &[]; // which has the same labels
         }
-        Some((name, if from == 0 { Cow::Borrowed(value) } else { Cow::Owned(unescape(value)) }))
+        Some((name, value, from > 0))
     }
 }
 

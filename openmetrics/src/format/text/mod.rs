@@ -188,9 +188,6 @@ fn reserved_label<'a>(labels: &Labels<'a>, escaping: Escaping) -> Option<&'a str
     labels.parts().find_map(|part| match part {
         Part::Pairs(pairs) => pairs.iter().map(|(name, _)| *name).find(|name| is_reserved(name)),
         Part::Set(set) => set.iter().map(|label| label.name.as_str()).find(|name| is_reserved(name)),
-        Part::Rendered(rendered) => Labels::rendered(rendered.text, rendered.protobuf)
-            .iter()
-            .map(|(name, _)| name)
-            .find(|name| is_reserved(name)),
+        Part::Rendered(rendered) => rendered.names().find(|name| is_reserved(name)),
     })
 }
