@@ -22,7 +22,7 @@ use crate::walk::{Ask, Fault, Style, Target, Walk};
 /// The most octets of one message.
 const LARGEST_MESSAGE: usize = 65_535;
 /// How long an answer is waited for before anything is known about a device.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The least that an answer is waited for: below it, schedulers decide.
 const LEAST_WAIT: Duration = Duration::from_millis(40);
 /// How many requests are on their way to one device.
@@ -138,8 +138,10 @@ impl Figures {
 pub enum SessionError {
     /// The socket failed.
     Io(io::Error),
+    /// Nobody listens at the device's port.
+    Closed,
     /// No answer to a request about a name.
-    Silent(String, usize, u32),
+    Silent(Unanswered),
     /// The time of the scrape is over.
     Late(String, usize),
     /// The device said or did something that ends the walk.
@@ -150,10 +152,46 @@ pub enum SessionError {
     TooManyPackets,
 }
 
+/// A request that was not answered.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What it was about.
+    subject: String,
+    /// How many rows had been told before.
+    rows: usize,
+    /// How often it was sent.
+    times: u32,
+    /// How many messages came meanwhile that were no answers.
+    foreign: u64,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subject, rows, times, foreign } = self;
+        if *rows > 0 {
+            write!(f, "after {rows} rows ")?;
+        }
+        write!(f, "no answer about {subject}, asked {times} times; ")?;
+        if *foreign > 0 {
+            write!(
+                f,
+                "{foreign} messages came that were none: unreadable, or of another request, version, community or engine"
+            )
+        } else if *rows > 0 {
+            f.write_str("a smaller max_repetitions or a longer timeout in the module may help")
+        } else {
+            f.write_str("is it reachable, and are version and community or user right?")
+        }
+    }
+}
+
 impl SessionError {
     /// Whether it means that nothing came from the device at all.
     pub fn is_silence(&self) -> bool {
-        matches!(self, Self::Io(_) | Self::Silent(_, 0, _) | Self::Late(_, 0))
+        matches!(
+            self,
+            Self::Io(_) | Self::Closed | Self::Silent(Unanswered { rows: 0, .. }) | Self::Late(_, 0)
+        )
     }
 }
 
@@ -161,14 +199,8 @@ impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "the socket failed: {error}"),
-            Self::Silent(subject, 0, sent) => write!(
-                f,
-                "no answer about {subject}, asked {sent} times; is it reachable, and are version and community or user right?"
-            ),
-            Self::Silent(subject, rows, sent) => write!(
-                f,
-                "after {rows} rows no answer about {subject}, asked {sent} times; a smaller max_repetitions or a longer timeout in the module may help"
-            ),
+            Self::Closed => f.write_str("nobody listens at its port"),
+            Self::Silent(unanswered) => unanswered.fmt(f),
             Self::Late(subject, rows) => write!(
                 f,
                 "the time of the scrape was over after {rows} rows, at {subject}; a longer scrape_timeout or fewer columns may help"
@@ -183,7 +215,7 @@ impl std::error::Error for SessionError {}
 
 impl From<io::Error> for SessionError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        if error.kind() == io::ErrorKind::ConnectionRefused { Self::Closed } else { Self::Io(error) }
     }
 }
 
@@ -228,6 +260,8 @@ pub struct Session<'a> {
     /// What was sent and taken for the current walk.
     effort: Effort,
     sent_in_all: u64,
+    /// Messages that were no answers.
+    foreign: u64,
 }
 
 /// A request on its way.
@@ -293,6 +327,7 @@ impl<'a> Session<'a> {
             next_id: (seed >> 33) as i32,
             effort: Effort::default(),
             sent_in_all: 0,
+            foreign: 0,
         })
     }
 
@@ -338,6 +373,8 @@ impl<'a> Session<'a> {
         let mut flying: Vec<Sent> = Vec::with_capacity(WINDOW);
         let mut window = if lock(&self.device).trip.is_some() { WINDOW } else { 1 };
         let mut resyncs = 0;
+        let patience = manner.params.patience();
+        let mut heard = Instant::now();
         loop {
             while flying.len() < window {
                 let Some(ask) = walk.next_ask() else { break };
@@ -353,6 +390,7 @@ impl<'a> Session<'a> {
             match came {
                 Ok(Ok(Came::Response(key))) => {
                     flying.retain(|sent| sent.key != key);
+                    heard = Instant::now();
                     window = (window + 1).min(WINDOW);
                 }
                 Ok(Ok(Came::Resync)) => {
@@ -382,9 +420,15 @@ impl<'a> Session<'a> {
                     continue;
                 }
                 window = 1;
-                let patience = manner.params.patience();
-                if now >= sent.first + patience {
-                    return Err(SessionError::Silent(walk.subject(sent.key), walk.rows(), sent.times));
+                // A device that answers others of our requests is slow, not silent.
+                let silent = sent.first.max(heard) + patience;
+                if now >= silent {
+                    return Err(SessionError::Silent(Unanswered {
+                        subject: walk.subject(sent.key),
+                        rows: walk.rows(),
+                        times: sent.times,
+                        foreign: self.foreign,
+                    }));
                 }
                 // Lost more than once: perhaps the answer is too large for the way.
                 if sent.times >= 3 && walk.rows() > 0 && walk.give_up(sent.key) {
@@ -393,7 +437,7 @@ impl<'a> Session<'a> {
                 }
                 sent.times += 1;
                 sent.wait = (sent.wait * 2).min(manner.params.timeout.max(LEAST_WAIT));
-                sent.due = (now + sent.wait).min(sent.first + patience);
+                sent.due = (now + sent.wait).min(silent);
                 let octets = std::mem::take(&mut sent.octets);
                 self.transmit(&octets).await?;
                 self.effort.retries += 1;
@@ -459,33 +503,29 @@ impl<'a> Session<'a> {
         self.sent_in_all += 1;
         self.figures.packets.fetch_add(1, Ordering::Relaxed);
         match &mut self.socket {
-            // A port that nobody listens at is told by the next send; it is the same as silence here, so that nobody
-            // learns from us which ports are open.
-            Socket::Udp(socket) => match socket.send(octets).await {
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                other => drop(other?),
-            },
+            Socket::Udp(socket) => drop(socket.send(octets).await?),
             Socket::AnySource(socket, address) => drop(socket.send_to(octets, *address).await?),
             Socket::Tcp(stream, _) => stream.write_all(octets).await?,
         }
         Ok(())
     }
 
+    fn drop_foreign(&mut self) {
+        self.foreign += 1;
+        self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Receives one message into the buffer, and says how long it is.
     async fn message(&mut self) -> Result<usize, SessionError> {
         loop {
             match &mut self.socket {
-                Socket::Udp(socket) => match socket.recv(&mut self.buffer).await {
-                    Ok(length) => return Ok(length),
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                    Err(error) => return Err(error.into()),
-                },
+                Socket::Udp(socket) => return Ok(socket.recv(&mut self.buffer).await?),
                 Socket::AnySource(socket, address) => {
                     let (length, from) = socket.recv_from(&mut self.buffer).await?;
                     if from.port() == address.port() {
                         return Ok(length);
                     }
-                    self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+                    self.drop_foreign();
                 }
                 Socket::Tcp(stream, pending) => {
                     if let Some(length) = framed(pending)? {
@@ -513,7 +553,7 @@ impl<'a> Session<'a> {
         self.buffer = buffer;
         self.plain = plain;
         if matches!(came, Ok(Came::Nothing)) {
-            self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+            self.drop_foreign();
         }
         came
     }
@@ -535,7 +575,7 @@ impl<'a> Session<'a> {
                     _ => return Ok(Came::Nothing),
                 }
             }
-            Message::V3(message) => match self.open_v3(octets, &message, plain)? {
+            Message::V3(message) => match self.open_v3(octets, &message, plain, flying)? {
                 Opened::Pdu(pdu) => pdu,
                 Opened::Resync => return Ok(Came::Resync),
                 Opened::Foreign => return Ok(Came::Nothing),
@@ -573,10 +613,12 @@ impl<'a> Session<'a> {
         octets: &[u8],
         message: &V3<'m>,
         plain: &'m mut Vec<u8>,
+        flying: &[Sent],
     ) -> Result<Opened<'m>, SessionError> {
         let Ok(from) = Parameters::read(message.security) else { return Ok(Opened::Foreign) };
         let (engine, boots, time, keys) = self.engine_now();
-        if message.model != 3 {
+        // A message's id is its request's, which nobody can guess who does not see our messages.
+        if message.model != 3 || !flying.iter().any(|sent| sent.id == message.id) {
             return Ok(Opened::Foreign);
         }
         let signed = message.flags & V3::AUTH != 0;
@@ -659,10 +701,11 @@ impl<'a> Session<'a> {
                     self.set_engine(&from);
                     return Ok(());
                 }
-                self.figures.foreign.fetch_add(1, Ordering::Relaxed);
+                self.drop_foreign();
             }
             if Instant::now() >= patience.min(manner.deadline) {
-                return Err(SessionError::Silent("its engine".into(), 0, times));
+                let (subject, foreign) = ("its engine".into(), self.foreign);
+                return Err(SessionError::Silent(Unanswered { subject, rows: 0, times, foreign }));
             }
             self.effort.retries += 1;
             self.figures.retries.fetch_add(1, Ordering::Relaxed);
