@@ -20,3 +20,4 @@ pub mod traps;
 pub mod usm;
 pub mod value;
 pub mod walk;
+pub mod workers;

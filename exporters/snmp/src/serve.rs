@@ -11,6 +11,7 @@ use openmetrics_snmp_bridge::asked::{Asked, Failure};
 use openmetrics_snmp_bridge::bridge::Bridge;
 use openmetrics_snmp_bridge::config::Config;
 use openmetrics_snmp_bridge::traps::Receiver;
+use openmetrics_snmp_bridge::workers::Workers;
 
 /// Pages with more points than this are made on another thread, so that other scrapes go on meanwhile.
 const LARGE: usize = 2_000;
@@ -76,9 +77,17 @@ pub(crate) fn run(
 ) -> ExitCode {
     let Served { bridge, example, traps } = served;
     let asking = format!("target={}&auth={}", example.target, example.auth);
-    let scrapes = bridge.clone();
-    let scrape = Route::new("/snmp", "metrics of a device", move |call| answer(scrapes.clone(), call))
-        .example(format!("{asking}&module={}", example.modules.join(",")));
+    let (scrapes, workers) = (bridge.clone(), Arc::new(Workers::default()));
+    let scrape = Route::new("/snmp", "metrics of a device", move |call| {
+        let (workers, scrapes) = (workers.clone(), scrapes.clone());
+        async move {
+            let answered = workers.run(answer(scrapes, call)).await;
+            answered.unwrap_or_else(|| {
+                Unavailable::failed("the scrape broke off; the log says more").into_response()
+            })
+        }
+    })
+    .example(format!("{asking}&module={}", example.modules.join(",")));
     let looking = bridge.clone();
     let discover = Route::new("/discover", "the modules that a device has rows for", move |call| {
         suiting(looking.clone(), call)
