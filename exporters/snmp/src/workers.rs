@@ -70,7 +70,7 @@ mod tests {
         let here = std::thread::current().id();
         let there = workers.run(async { std::thread::current().id() }).await;
         assert!(there.is_some_and(|there| there != here));
-        assert_eq!(workers.run(async { i32::from_str_radix("x", 10).unwrap() }).await, None);
+        assert_eq!(workers.run(async { "x".parse::<i32>().unwrap() }).await, None);
         assert_eq!(workers.run(async { 7 }).await, Some(7));
     }
 
@@ -81,9 +81,9 @@ mod tests {
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let theirs = held.clone();
         let work = async move {
-            let _held = theirs;
             let _ = begun.send(());
             std::future::pending::<()>().await;
+            drop(theirs);
         };
         tokio::select! {
             () = async { has_begun.await.unwrap() } => {}
