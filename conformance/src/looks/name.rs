@@ -12,76 +12,9 @@ pub(super) const TYPE_SUFFIXES: [(&str, &str); 8] = [
     ("_info", "an info"),
 ];
 
-/// Base units, as names end in them.
-pub(super) const BASE_UNITS: [&str; 9] =
-    ["seconds", "bytes", "ratio", "celsius", "meters", "volts", "amperes", "joules", "grams"];
-
-/// Units that are multiples or parts of a base unit, and that one.
-const DERIVED_UNITS: [(&str, &str); 28] = [
-    ("nanoseconds", "seconds"),
-    ("microseconds", "seconds"),
-    ("milliseconds", "seconds"),
-    ("minutes", "seconds"),
-    ("hours", "seconds"),
-    ("days", "seconds"),
-    ("weeks", "seconds"),
-    ("bits", "bytes"),
-    ("kilobytes", "bytes"),
-    ("megabytes", "bytes"),
-    ("gigabytes", "bytes"),
-    ("terabytes", "bytes"),
-    ("kibibytes", "bytes"),
-    ("mebibytes", "bytes"),
-    ("gibibytes", "bytes"),
-    ("percent", "ratio"),
-    ("percentage", "ratio"),
-    ("fahrenheit", "celsius"),
-    ("kelvin", "celsius"),
-    ("millimeters", "meters"),
-    ("centimeters", "meters"),
-    ("kilometers", "meters"),
-    ("miles", "meters"),
-    ("millivolts", "volts"),
-    ("milliamperes", "amperes"),
-    ("kilojoules", "joules"),
-    ("kilowatthours", "joules"),
-    ("kilograms", "grams"),
-];
-
-/// Abbreviations of units that stand in names, and the unit.
-const ABBREVIATIONS: [(&str, &str); 17] = [
-    ("s", "seconds"),
-    ("sec", "seconds"),
-    ("secs", "seconds"),
-    ("ms", "seconds"),
-    ("msec", "seconds"),
-    ("us", "seconds"),
-    ("usec", "seconds"),
-    ("ns", "seconds"),
-    ("nsec", "seconds"),
-    ("mins", "seconds"),
-    ("kb", "bytes"),
-    ("mb", "bytes"),
-    ("gb", "bytes"),
-    ("kib", "bytes"),
-    ("mib", "bytes"),
-    ("gib", "bytes"),
-    ("pct", "ratio"),
-];
-
 /// The last word of a name.
 pub(super) fn last_word(name: &str) -> &str {
     name.rsplit('_').next().unwrap_or(name)
-}
-
-/// The base unit that a derived one should be.
-pub(super) fn base_of_derived(unit: &str) -> Option<&'static str> {
-    DERIVED_UNITS.iter().find(|(derived, _)| *derived == unit).map(|(_, base)| *base)
-}
-
-/// The unit that an abbreviation stands for.
-pub(super) fn unit_of_abbreviation(word: &str) -> Option<&'static str> {
-    ABBREVIATIONS.iter().find(|(short, _)| *short == word).map(|(_, unit)| *unit)
 }
 
 /// Small letters, digits, single underscores (and dots or colons, which other rules judge).
@@ -112,7 +45,6 @@ mod tests {
     #[test]
     fn words() {
         assert_eq!(last_word("a_seconds"), "seconds");
-        assert_eq!(base_of_derived("milliseconds"), Some("seconds"));
         assert!(is_snake_case("http_requests") && !is_snake_case("httpRequests") && !is_snake_case("a__b"));
     }
 

@@ -14,7 +14,11 @@ pub(super) fn look(set: &MetricSet, findings: &mut Findings) {
         for point in family.metrics.iter().flat_map(|metric| &metric.points) {
             let MetricValue::Histogram(histogram) = &point.value else { continue };
             let Some(native) = &histogram.native else { continue };
-            for (id, message) in odd(native).into_iter().chain(spread(histogram, &point.exemplars)) {
+            let sum = histogram.sum.map_or(0.0, |sum| sum.as_f64());
+            let observed = (!sum.is_finite())
+                .then(|| ("NH-32", format!("its sum is {sum}, so NaN or infinity was observed")));
+            let found = odd(native).into_iter().chain(observed).chain(spread(histogram, &point.exemplars));
+            for (id, message) in found {
                 if let Some(rule) = crate::rules::find(id).filter(|_| told.insert(id)) {
                     findings.add(Finding::new(rule, format!("`{name}`: {message}")).of(name));
                 }

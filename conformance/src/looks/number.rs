@@ -1,24 +1,20 @@
 //! Canonical numbers: how thresholds and quantiles should be spelled.
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/#considerations-canonical-numbers>
 
-/// What is odd about the spelling of a threshold or quantile: the rule and how to write it.
-pub(super) fn odd_spelling(written: &str) -> Option<(&'static str, String)> {
-    let value: f64 = written.parse().ok()?;
-    if !value.is_finite() {
-        return None;
-    }
+/// What is odd about the spelling of a threshold or quantile: the rules and how to write it.
+pub(super) fn odd_spelling(written: &str) -> impl Iterator<Item = (&'static str, String)> {
+    let value: f64 = written.parse().unwrap_or(f64::NAN);
     let wanted = canonical(value);
-    if written == wanted {
-        return None;
-    }
-    if is_thousandth(value) {
-        return Some(("OM1-NUM-09", wanted));
-    }
-    if is_power_of_ten(value) {
-        return Some(("OM1-NUM-10", wanted));
-    }
-    // Elsewhere the specification asks only that the spelling is not arbitrary. Digits that say nothing make it so.
-    padded(written).then_some(("OM1-NUM-07", wanted))
+    let is_odd = value.is_finite() && written != wanted;
+    let recommended = match () {
+        () if is_thousandth(value) => Some("OM1-NUM-09"),
+        () if is_power_of_ten(value) => Some("OM1-NUM-10"),
+        () => None,
+    };
+    // Everywhere the specification asks that the spelling is not arbitrary. Digits that say nothing make it so.
+    let arbitrary = padded(written).then_some("OM1-NUM-07");
+    let rules = arbitrary.into_iter().chain(recommended).filter(move |_| is_odd);
+    rules.map(move |rule| (rule, wanted.clone()))
 }
 
 fn is_power_of_ten(value: f64) -> bool {
@@ -75,7 +71,7 @@ mod tests {
             (-2.5, "-2.5"),
         ] {
             assert_eq!(canonical(value), text);
-            assert_eq!(odd_spelling(text), None);
+            assert_eq!(odd_spelling(text).next(), None);
         }
     }
 
@@ -84,16 +80,16 @@ mod tests {
         for (written, rule) in [
             ("1", Some("OM1-NUM-09")),
             ("1e6", Some("OM1-NUM-10")),
-            ("0.50", Some("OM1-NUM-09")),
+            ("0.50", Some("OM1-NUM-07")),
             ("2", Some("OM1-NUM-09")),
-            ("00.5", Some("OM1-NUM-09")),
+            ("00.5", Some("OM1-NUM-07")),
             ("12.50", Some("OM1-NUM-07")),
             ("12", None),
             ("+Inf", None),
             ("x", None),
             ("123456.75", None),
         ] {
-            assert_eq!(odd_spelling(written).map(|(rule, _)| rule), rule, "{written}");
+            assert_eq!(odd_spelling(written).next().map(|(rule, _)| rule), rule, "{written}");
         }
     }
 }

@@ -63,8 +63,8 @@ impl Page {
     }
 
     pub(super) fn finish(self, findings: &mut Findings) {
-        // One or two families may well share a label; only a larger page shows that it belongs to the target.
-        let Some(at) = self.first.filter(|_| self.families > 2 && self.spec != Spec::Prometheus) else {
+        // One family may well have one value of a label only; more of them show that it belongs to the target.
+        let Some(at) = self.first.filter(|_| self.families > 1 && self.spec != Spec::Prometheus) else {
             return;
         };
         for (name, value) in self.everywhere {

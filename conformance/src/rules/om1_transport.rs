@@ -117,9 +117,9 @@ pub(super) static RULES: &[Rule] = &[
         summary: "an exemplar stands in the bucket its value falls into",
         explain: "One that is below the bucket before is in the wrong one; exemplar-outside-bucket finds the other \
                   side.",
-        check: Check::Ledger("asks something of the program that writes; nothing in an exposition shows it"),
+        check: Check::Exposition,
         good: &[],
-        bad: &[],
+        bad: &[om1(&[b"# TYPE a histogram\na_bucket{le=\"1.0\"} 1\na_bucket{le=\"+Inf\"} 2 # {} 0.5\na_count 2\na_sum 3\n# EOF\n"])],
     },
     Rule {
         id: "OM1-HTTP-01",

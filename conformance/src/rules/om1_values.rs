@@ -180,9 +180,9 @@ pub(super) static RULES: &[Rule] = &[
         section: TIMESTAMPS,
         summary: "timestamps have no exponent where nanoseconds matter",
         explain: "`1.520879607789e+9` is hard to read and easily cut short.",
-        check: Check::Ledger("asks something of the program that writes; nothing in an exposition shows it"),
+        check: Check::Exposition,
         good: &[],
-        bad: &[],
+        bad: &[om1(&[b"# TYPE a gauge\na 1 1.604406732e9\n# EOF\n"])],
     },
     Rule {
         id: "OM1-TS-03",

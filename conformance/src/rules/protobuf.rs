@@ -562,7 +562,7 @@ pub(super) static RULES: &[Rule] = &[
         section: COUNT,
         summary: "NaN and infinities are not observed",
         explain: "They mask the sum.",
-        check: Check::Ledger("asks something of the program that writes; nothing in an exposition shows it"),
+        check: Check::Exposition,
         good: &[],
         bad: &[],
     },

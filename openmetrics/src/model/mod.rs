@@ -23,6 +23,7 @@ mod native;
 mod point;
 mod rows;
 mod text;
+pub mod units;
 mod value;
 
 pub use emit::{Collected, Collector, Emitter, FamilyEmitter, Refusal, Report, Sink, collect_into};

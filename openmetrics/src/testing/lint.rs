@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{Collector, MetricFamily, MetricSet, MetricType};
+use crate::model::{Collector, MetricFamily, MetricSet, MetricType, units};
 
 /// Something about a metric that will annoy somebody; its text says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl fmt::Display for Lint {
 /// assert_eq!(found, [
 ///     "queueWaitMs: it has no help; say what is counted, when, and what is not",
 ///     "queueWaitMs: the name is not in snake_case: queue_wait_ms",
-///     "queueWaitMs: it is in milliseconds; use seconds, the base unit, and a name that ends in it",
+///     "queueWaitMs: its unit is ms; use seconds, the base unit, and a name that ends in it",
 /// ]);
 /// # Ok::<(), openmetrics::Error>(())
 /// ```
@@ -81,26 +81,11 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// Ends of names that are units other than the base units, what they are, and the base unit.
-const UNITS: [(&[&str], &str, &str); 7] = [
-    (&["ms", "millis", "milliseconds"], "milliseconds", "seconds"),
-    (&["us", "micros", "microseconds"], "microseconds", "seconds"),
-    (&["ns", "nanos", "nanoseconds"], "nanoseconds", "seconds"),
-    (&["minutes", "hours", "days"], "minutes, hours or days", "seconds"),
-    (
-        &["kb", "kib", "kilobytes", "mb", "mib", "megabytes", "gb", "gib", "gigabytes"],
-        "kilobytes or more",
-        "bytes",
-    ),
-    (&["percent", "percentage", "pct"], "per cent", "ratio, from 0 to 1"),
-    (&["fahrenheit"], "degrees Fahrenheit", "celsius"),
-];
-
 fn unit(name: &str, add: &mut impl FnMut(String)) {
     let snake = snake_case(name);
     let Some(last) = snake.split('_').next_back() else { return };
-    if let Some((_, unit, base)) = UNITS.iter().find(|(ends, ..)| ends.contains(&last)) {
-        add(format!("it is in {unit}; use {base}, the base unit, and a name that ends in it"));
+    if let Some(base) = units::base_of(last).or_else(|| units::base_of_short(last)) {
+        add(format!("its unit is {last}; use {base}, the base unit, and a name that ends in it"));
     }
 }
 
@@ -186,7 +171,7 @@ mod tests {
         let found = found(&registry);
         assert_eq!(
             found[0],
-            "load_percent: it is in per cent; use ratio, from 0 to 1, the base unit, and a name that ends in it"
+            "load_percent: its unit is percent; use ratio, the base unit, and a name that ends in it"
         );
         assert_eq!(found[1], "load_gauge: the name ends in its type; without _gauge it says as much");
     }

@@ -185,10 +185,9 @@ pub(crate) fn check(
         return Err(Refusal::new(rule("P4-22", "OM1-HIS-07", "OM2-HIS-06"), "a bucket's bound is NaN"));
     }
     if !buckets.is_sorted_by(|a, b| a.upper_bound < b.upper_bound) {
-        return Err(Refusal::new(
-            rule("P4-22", "OM1-HIS-05", "OM2-HIS-06"),
-            "the buckets' bounds do not rise",
-        ));
+        let is_twice = |pair: &[ClassicBucket]| matches!(pair, [a, b] if a.upper_bound == b.upper_bound);
+        let om1 = if buckets.windows(2).any(is_twice) { "OM1-HIS-04" } else { "OM1-HIS-05" };
+        return Err(Refusal::new(rule("P4-22", om1, "OM2-HIS-06"), "the buckets' bounds do not rise"));
     }
     if dialect == Dialect::Prometheus || dialect == Dialect::OpenMetrics2 && gauge {
         return Ok((histogram.count, histogram.sum));

@@ -535,7 +535,7 @@ fn broken_values_are_named() {
         (buckets(&[(INF, 2), (1.0, 2)], 2, Some(1.0)), Some("OM1-HIS-05"), Some("OM1-GHI-02")),
         (buckets(&[(1.0, 1), (INF, 2)], 3, Some(1.0)), Some("OM1-HIS-12"), Some("OM1-GHI-06")),
         (buckets(&[(1.0, 1), (INF, 2)], 0, Some(1.0)), Some("OM1-HIS-12"), Some("OM1-GHI-06")),
-        (buckets(&[(1.0, 1), (1.0, 1), (INF, 2)], 2, Some(1.0)), Some("OM1-HIS-05"), Some("OM1-HIS-05")),
+        (buckets(&[(1.0, 1), (1.0, 1), (INF, 2)], 2, Some(1.0)), Some("OM1-HIS-04"), Some("OM1-HIS-04")),
         (buckets(&[(f64::NAN, 1), (INF, 2)], 2, Some(1.0)), Some("OM1-HIS-07"), Some("OM1-HIS-07")),
         (buckets(&[(1.0, 3), (INF, 2)], 2, Some(1.0)), Some("OM1-HIS-03"), Some("OM1-HIS-03")),
         (buckets(&[(INF, 2)], 2, Some(-1.0)), Some("OM1-HIS-09"), Some("OM1-GHI-05")),

@@ -239,6 +239,8 @@ impl<'a, V: Visitor + ?Sized> Walker<'a, '_, V> {
                 names.sort_unstable();
                 if let Some(&[name, _]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
                     refused = Err(Refusal::new("OM1-SS-03", format!("state {name:?} is given twice")));
+                } else if names.first().is_some_and(|name| name.is_empty()) {
+                    refused = Err(Refusal::new("OM1-PB-06", "a state has no name"));
                 }
                 Value::StateSet(states)
             }

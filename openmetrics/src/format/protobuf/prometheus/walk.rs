@@ -657,6 +657,9 @@ impl RawMetric {
         if let Some(infinite) = self.infinite.filter(|infinite| !infinite.same_value(count)) {
             let (infinite, count) = (infinite.as_f64(), count.as_f64());
             let message = format!("bucket +Inf holds {infinite} observations, but the count is {count}");
+            if infinite > count {
+                visitor.finding(Finding::new("PPB-07", offset, message.clone()))?;
+            }
             return visitor.finding(Finding::new("P4-21", offset, message));
         }
         let most = classic.last().map_or(0.0, |bucket| bucket.count.as_f64());
@@ -679,21 +682,27 @@ impl RawMetric {
         let schema = match Schema::from_number(number) {
             Ok(schema) if !schema.is_custom() => schema,
             Ok(_) => {
+                let below = sides.get(1).is_some_and(|side| !side.spans.is_empty());
+                if below || self.zero_count.number().as_f64() > 0.0 {
+                    let message = "custom buckets have neither a zero bucket nor a negative side".to_owned();
+                    visitor.finding(finding("NH-23", message))?;
+                }
                 let message = "schema -53 has no place for its bounds in this format".to_owned();
                 visitor.finding(finding("NH-24", message))?;
                 return Ok(None);
             }
             Err(_) => {
-                visitor.finding(finding("NH-01", format!("schema {number} is not in -4..=8")))?;
                 if matches!(number, -9..=52) {
                     let message =
                         format!("schema {number} is reserved; readers that know it may be there one day");
                     visitor.finding(finding("NH-02", message))?;
                 }
+                visitor.finding(finding("NH-01", format!("schema {number} is not in -4..=8")))?;
                 return Ok(None);
             }
         };
-        if let Some(offset) = sides.iter().find_map(|side| side.overflow) {
+        let overflow = sides.iter().find_map(|side| side.overflow);
+        if let Some(offset) = overflow {
             let message = "the differences up to here make a count below zero or above 64 bits";
             visitor.finding(Finding::new("NH-08", offset, message))?;
         }
@@ -715,6 +724,9 @@ impl RawMetric {
             negative: negative.borrow(is_float),
             custom_bounds: &[],
         };
+        if overflow.is_some() {
+            return Ok(Some(native)); // what its buckets add up to is not known
+        }
         if let Err((rule, message)) = native::check(&native, self.count(), self.sum.map(Number::Float)) {
             visitor.finding(finding(rule, message))?;
         }

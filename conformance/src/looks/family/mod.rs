@@ -1,5 +1,8 @@
 //! The looks on one family.
 
+mod exemplars;
+mod whole;
+
 use std::collections::BTreeSet;
 
 use openmetrics::format::entries::{Metadata, MetadataKind, RawLabel, Sample};
@@ -23,8 +26,6 @@ const MILLISECONDS: f64 = 1e11;
 const CLOCK_SKEW: f64 = 86_400.0;
 /// Metrics with more labels are not compared with others.
 pub(super) const FEW_LABELS: usize = 64;
-/// Exemplars larger than this carry more than a reference.
-const LARGE_EXEMPLAR: usize = 512;
 
 /// A family whose lines are being read.
 pub(super) struct Family {
@@ -256,6 +257,10 @@ impl Family {
                         "the timestamp looks like milliseconds; it is in seconds".to_owned(),
                     );
                 }
+                if self.spec == Spec::OpenMetrics1 && sample.text(timestamp.span).contains(['e', 'E']) {
+                    let message = "an exponent stands in the timestamp, where digits may be lost".to_owned();
+                    self.tell(findings, "OM1-TS-02", at, message);
+                }
                 self.tell(findings, "OM1-TS-03", at, "the sample has an explicit timestamp".to_owned());
             }
         }
@@ -406,7 +411,7 @@ impl Family {
         let written = label.value.raw();
         match label.name.raw() {
             "le" | "quantile" if self.spec == Spec::OpenMetrics1 => {
-                if let Some((id, wanted)) = number::odd_spelling(written) {
+                for (id, wanted) in number::odd_spelling(written) {
                     let message = format!("\"{written}\" is better written \"{wanted}\"");
                     self.tell(findings, id, line.place(label.value.span()), message);
                 }
@@ -472,66 +477,6 @@ impl Family {
         }
     }
 
-    fn exemplars(&mut self, sample: &Sample<'_>, line: NextLine, findings: &mut Findings) {
-        for exemplar in sample.exemplars() {
-            let at = line.place(exemplar.span());
-            let names: BTreeSet<String> =
-                exemplar.labels().take(FEW_LABELS).map(|l| l.name.unescape().into_owned()).collect();
-            let style = (names, exemplar.timestamp().is_some());
-            match &self.exemplar_style {
-                None => self.exemplar_style = Some(style),
-                Some(first) if *first != style => {
-                    let id = self.id("OM1-EX-07", "OM2-EX-05");
-                    self.tell(
-                        findings,
-                        id,
-                        at,
-                        "this exemplar has other labels or timestamps than the one before".to_owned(),
-                    );
-                }
-                Some(_) => {}
-            }
-            if self.spec != Spec::OpenMetrics2 {
-                continue;
-            }
-            let size: usize = exemplar.labels().map(|l| l.name.raw().len() + l.value.raw().len()).sum();
-            let odd = exemplar.labels().map(|l| l.name.unescape()).find(|n| {
-                let plain: String =
-                    n.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-                matches!(plain.as_str(), "traceid" | "spanid") && !matches!(&**n, "trace_id" | "span_id")
-            });
-            if size > LARGE_EXEMPLAR {
-                self.tell(findings, "OM2-EX-04", at, format!("the exemplar's labels have {size} bytes"));
-            } else if let Some(odd) = odd {
-                self.tell(
-                    findings,
-                    "OM2-EX-04",
-                    at,
-                    format!("label `{odd}` is usually `trace_id` or `span_id`"),
-                );
-            }
-            let repeated = exemplar
-                .labels()
-                .take(FEW_LABELS)
-                .find(|l| sample.labels().take(FEW_LABELS).any(|own| own.name.raw() == l.name.raw()));
-            if let Some(label) = repeated {
-                let message = format!("the exemplar repeats label `{}` of the metric", label.name.raw());
-                self.tell(findings, "OM2-EX-02", at, message);
-            }
-            if let Some(time) = exemplar.timestamp() {
-                let early = sample.start().is_some_and(|start| time.value < start.value);
-                let late = sample.timestamp().is_some_and(|timestamp| time.value > timestamp.value);
-                if early || late {
-                    let message = format!(
-                        "the exemplar is from {} the sample's time",
-                        if early { "before" } else { "after" }
-                    );
-                    self.tell(findings, "OM2-EX-03", at, message);
-                }
-            }
-        }
-    }
-
     /// All lines have been read.
     pub(super) fn finish(mut self, findings: &mut Findings, page: &mut Page) {
         self.finish_metric(findings);
@@ -543,165 +488,6 @@ impl Family {
             self.tell(findings, "LINT-06", self.place, message);
         }
         page.family(&self.name, self.kind, self.place, findings);
-    }
-
-    fn family_name(&mut self, findings: &mut Findings) {
-        let (at, name) = (self.place, self.name.clone());
-        let om = self.spec != Spec::Prometheus;
-        if om && name.contains(':') {
-            self.tell(
-                findings,
-                self.id("OM1-FAM-03", "OM2-NAME-04"),
-                at,
-                format!("`{name}` has a colon, which marks results of rules"),
-            );
-        }
-        if om && !name::is_snake_case(&name) {
-            self.tell(findings, "OM1-FAM-06", at, format!("`{name}` is not in snake_case"));
-        }
-        let suffix = name::TYPE_SUFFIXES.iter().find(|(suffix, _)| name.ends_with(suffix));
-        if let Some((suffix, whose)) = suffix {
-            match self.spec {
-                Spec::OpenMetrics1 if self.kind.is_some() => {
-                    self.tell(
-                        findings,
-                        "OM1-FAM-05",
-                        at,
-                        format!("`{name}` ends in `{suffix}`, the suffix of {whose}"),
-                    );
-                }
-                Spec::OpenMetrics2
-                    if matches!(*suffix, "_count" | "_sum" | "_gcount" | "_gsum" | "_bucket") =>
-                {
-                    self.tell(
-                        findings,
-                        "OM2-NAME-02",
-                        at,
-                        format!("`{name}` ends in `{suffix}`, the suffix of {whose} in older formats"),
-                    );
-                }
-                _ => {}
-            }
-            if *suffix == "_total"
-                && self.kind.is_some_and(|kind| !matches!(kind, MetricType::Counter | MetricType::Unknown))
-            {
-                self.tell(findings, "LINT-11", at, format!("`{name}` ends in `_total` and is no counter"));
-            }
-        }
-        if self.spec == Spec::OpenMetrics2
-            && self.kind == Some(MetricType::Counter)
-            && !name.ends_with("_total")
-        {
-            self.tell(findings, "OM2-CNT-01", at, format!("counter `{name}` does not end in `_total`"));
-        }
-        let stem = name.strip_suffix("_total").unwrap_or(&name);
-        let word = name::last_word(stem);
-        if matches!(word, "gauge" | "counter" | "histogram" | "summary") && word != stem {
-            self.tell(findings, "LINT-02", at, format!("`{name}` says its type"));
-        }
-        if let Some(unit) = name::unit_of_abbreviation(word).filter(|_| word != stem) {
-            self.tell(
-                findings,
-                "LINT-04",
-                at,
-                format!("`{word}` is short for a unit of {unit}; write `{unit}`"),
-            );
-        }
-        let unit = self.unit.clone();
-        let unit = unit.as_deref().unwrap_or(word);
-        if let Some(base) = name::base_of_derived(unit).filter(|_| om) {
-            self.tell(findings, "OM1-FAM-22", at, format!("`{unit}` is no base unit; use `{base}`"));
-        }
-        if self.unit.is_none()
-            && om
-            && name::BASE_UNITS.contains(&word)
-            && word != stem
-            && self.kind.is_some()
-        {
-            self.tell(
-                findings,
-                self.id("OM1-FAM-12", "OM1-FAM-12"),
-                at,
-                format!("`{name}` ends in a unit, but there is no UNIT line"),
-            );
-        }
-        if !stem.contains('_') && self.kind.is_some() && !matches!(stem, "up" | "target" | "target_info") {
-            self.tell(findings, "LINT-01", at, format!("`{name}` has no prefix that says whose it is"));
-        }
-    }
-
-    fn family_metadata(&mut self, findings: &mut Findings) {
-        let at = self.place;
-        if self.spec == Spec::OpenMetrics1 || self.spec == Spec::OpenMetrics2 {
-            let id = self.id("OM1-FAM-14", "OM2-FAM-04");
-            match self.help.as_deref() {
-                None | Some("") if self.samples > 0 => {
-                    self.tell(findings, id, at, "there is no HELP text".to_owned());
-                }
-                Some(help) if help.len() > LONG_HELP => {
-                    let message = format!("the HELP text has {} bytes; it should fit a tooltip", help.len());
-                    self.tell(findings, "OM1-FAM-14", at, message);
-                }
-                _ => {}
-            }
-        }
-        if let Some(help) = &self.help {
-            let plain = |text: &str| -> String {
-                text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
-            };
-            if !help.is_empty() && plain(help) == plain(&self.name) {
-                self.tell(findings, "LINT-05", at, "the HELP text only repeats the name".to_owned());
-            }
-        }
-        if let (Spec::OpenMetrics2, Some(unit)) = (self.spec, self.unit.clone()) {
-            let stem = self.name.strip_suffix("_total").unwrap_or(&self.name);
-            if !stem.strip_suffix(unit.as_str()).is_some_and(|rest| rest.ends_with('_')) {
-                let message = format!("unit `{unit}` is not the end of `{}`", self.name);
-                self.tell(findings, "OM2-FAM-06", at, message);
-            }
-        }
-    }
-
-    /// Samples that should be there, and types that should not.
-    fn recommended_samples(&mut self, findings: &mut Findings) {
-        if self.spec != Spec::OpenMetrics1 || self.samples == 0 {
-            return;
-        }
-        let at = self.place;
-        let no_created = !self.has.created;
-        match self.kind {
-            Some(MetricType::Unknown) => {
-                self.tell(findings, "OM1-UNK-02", at, "the type is unknown".to_owned());
-            }
-            Some(MetricType::Counter) if no_created => {
-                self.tell(findings, "OM1-CNT-07", at, "there is no `_created`".to_owned());
-            }
-            Some(MetricType::Histogram) => {
-                if !self.has.sum {
-                    self.tell(findings, "OM1-HIS-15", at, "there is no `_sum`".to_owned());
-                }
-                if no_created {
-                    self.tell(findings, "OM1-HIS-16", at, "there is no `_created`".to_owned());
-                }
-            }
-            Some(MetricType::GaugeHistogram) if !self.has.sum => {
-                self.tell(findings, "OM1-GHI-03", at, "there is no `_gsum`".to_owned());
-            }
-            Some(MetricType::Summary) => {
-                if self.has.quantile {
-                    self.tell(
-                        findings,
-                        "OM1-SUM-11",
-                        at,
-                        "quantiles cannot be added up over instances; a histogram can".to_owned(),
-                    );
-                }
-                if no_created && (self.has.sum || self.has.value && !self.has.quantile) {
-                    self.tell(findings, "OM1-SUM-09", at, "there is no `_created`".to_owned());
-                }
-            }
-            _ => {}
-        }
     }
 }
 
