@@ -8,7 +8,7 @@ use openmetrics::model::MetricSet;
 use crate::config::Config;
 use crate::finding::{Finding, Place, Verdict};
 use crate::render::Judged;
-use crate::subject::{Spec, Subject};
+use crate::subject::{Spec, Subject, varint};
 use crate::{looks, rules, sequence, wider};
 
 /// Judges one exposition.
@@ -20,14 +20,19 @@ pub(crate) fn one(subject: Subject, config: &Config, cap: usize) -> Judged {
 /// Judges successive expositions of one target, each also against the one before.
 pub(crate) fn sequence(subjects: Vec<Subject>, config: &Config, cap: usize) -> Vec<Judged> {
     let mut before: Option<Scrape> = None;
+    let mut first: Option<Scrape> = None;
     let mut all = Vec::new();
     for subject in subjects {
         let mut findings = findings(&subject);
         let now = Scrape::of(&subject);
         if let Some(before) = &before {
             findings.all.extend(between(before, &now));
+            let first = first.as_ref().filter(|first| first.spec == now.spec);
+            findings
+                .all
+                .extend(first.and_then(|first| sequence::left_out(&first.set, &before.set, &now.set)));
         }
-        before = Some(now);
+        first = before.replace(now);
         all.push(finish(subject, findings, config, cap));
     }
     all
@@ -55,6 +60,7 @@ impl Scrape {
 pub(crate) fn between(before: &Scrape, now: &Scrape) -> Vec<Finding> {
     let mut findings = sequence::compare(now.spec, &before.set, &now.set);
     findings.extend(sequence::label_order(&before.series, &now.series));
+    findings.extend(sequence::stale(&before.set, &now.set));
     if now.spec == Spec::Prometheus {
         findings.extend(sequence::order(&before.series, &now.series));
     }
@@ -91,12 +97,35 @@ fn findings(subject: &Subject) -> looks::Findings {
     };
     let mut findings = looks::set(&set, subject.spec);
     findings.all.splice(0..0, found.first.iter().filter_map(from_protobuf));
+    if subject.spec == Spec::PrometheusProtobuf && !found.first.is_empty() && is_bare_family(&subject.bytes) {
+        let message = "the first message has no length before it";
+        findings.all.splice(0..0, rules::find("PPB-02").map(|rule| Finding::new(rule, message)));
+    }
     if let (Some(last), Some(more)) = (found.first.last(), found.count.checked_sub(found.first.len() as u64))
     {
         // Of which rules they are is not kept; most such files break one rule all over.
         findings.more.extend(rules::find(last.rule).filter(|_| more > 0).map(|rule| (rule, more)));
     }
     findings
+}
+
+/// Whether the bytes as a whole are one `MetricFamily`: fields of the numbers and kinds that it has, up to the end.
+fn is_bare_family(mut bytes: &[u8]) -> bool {
+    const NAME: u8 = 0x0a;
+    const TYPE: u8 = 0x18;
+    let mut fields = 0;
+    while let Some((&key, rest)) = bytes.split_first() {
+        let Some((number, at)) = varint(rest) else { return false };
+        let length = match key {
+            NAME | 0x12 | 0x22 | 0x2a => number,
+            TYPE if number <= 5 => 0,
+            _ => return false,
+        };
+        let Some(after) = at.checked_add(length).and_then(|end| rest.get(end..)) else { return false };
+        bytes = after;
+        fields += 1;
+    }
+    fields > 1
 }
 
 fn from_protobuf(found: &protobuf::Finding) -> Option<Finding> {

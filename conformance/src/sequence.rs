@@ -86,6 +86,48 @@ pub(crate) fn order(before: &[String], after: &[String]) -> Option<Finding> {
     None
 }
 
+/// The last point of every series, by family and labels.
+fn points(set: &MetricSet) -> HashMap<(&str, &LabelSet), &MetricPoint> {
+    let families = set.families.iter().map(|family| (family.descriptor.name().as_str(), &family.metrics));
+    let metrics = families.flat_map(|(name, metrics)| metrics.iter().map(move |metric| (name, metric)));
+    metrics.filter_map(|(name, metric)| Some(((name, &metric.labels), metric.points.last()?))).collect()
+}
+
+/// A series that was there, was not, and is there again as it was: it was left out since nothing changed.
+pub(crate) fn left_out(first: &MetricSet, second: &MetricSet, third: &MetricSet) -> Option<Finding> {
+    let (between, again) = (points(second), points(third));
+    let same = |point: &MetricPoint, again: &MetricPoint| {
+        point.value == again.value && point.start == again.start && point.timestamp == again.timestamp
+    };
+    let left_out = |family: &&MetricFamily| {
+        let name = family.descriptor.name().as_str();
+        family.metrics.iter().any(|metric| {
+            let key = (name, &metric.labels);
+            let back = again.get(&key).filter(|_| !between.contains_key(&key));
+            back.zip(metric.points.last()).is_some_and(|(again, point)| same(point, again))
+        })
+    };
+    let family = first.families.iter().find(left_out)?;
+    let name = family.descriptor.name().as_str();
+    let message = format!("a series of `{name}` was left out of one scrape and came back unchanged");
+    Some(Finding::new(rules::find("OM1-HTTP-10")?, message).of(name))
+}
+
+/// Timestamps that all stayed where they were: what is served was made before the earlier scrape.
+pub(crate) fn stale(before: &MetricSet, after: &MetricSet) -> Option<Finding> {
+    let before = points(before);
+    let mut timed = 0_usize;
+    for (key, point) in points(after).into_iter().filter(|(_, point)| point.timestamp.is_some()) {
+        let was = before.get(&key)?;
+        if was.timestamp != point.timestamp || was.value != point.value {
+            return None;
+        }
+        timed += 1;
+    }
+    let message = format!("no timestamp moved since the scrape before, of {timed}");
+    (timed > 0).then(|| rules::find("OM1-HTTP-13").map(|rule| Finding::new(rule, message)))?
+}
+
 struct Pair {
     spec: Spec,
     findings: Vec<Finding>,

@@ -104,7 +104,7 @@ impl Spec {
 }
 
 /// A length and where the bytes after it begin.
-fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn varint(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0_usize;
     for (at, byte) in bytes.iter().take(9).enumerate() {
         value |= usize::from(byte & 0x7f) << (7 * at);

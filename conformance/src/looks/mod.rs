@@ -60,6 +60,7 @@ pub(crate) fn text(bytes: &[u8], spec: Spec, dialect: Dialect) -> Findings {
         findings.push("OM1-DOC-06", "no line feed follows `# EOF`".to_owned(), end, "");
     }
     findings.take(&checker.finish());
+    findings.lone_carriage_returns(bytes, spec);
     findings
 }
 
@@ -133,6 +134,18 @@ impl Findings {
         for (id, count) in reader.counts() {
             self.count_more(id, count.saturating_sub(KEPT));
         }
+    }
+
+    /// Lines that end in carriage returns alone are one line to every reader, which stumbles over what stands in it.
+    fn lone_carriage_returns(&mut self, bytes: &[u8], spec: Spec) {
+        let id = if spec == Spec::Prometheus { "P4-01" } else { "OM1-DOC-03" };
+        if bytes.contains(&b'\n') || self.all.iter().any(|finding| finding.rule.id == id) {
+            return;
+        }
+        let Some(offset) = bytes.iter().position(|&b| b == b'\r') else { return };
+        let Some(rule) = crate::rules::find(id) else { return };
+        let place = Place { offset, length: 1, line: 1, column: offset as u64 + 1 };
+        self.all.insert(0, Finding::new(rule, "a carriage return alone does not end a line").at(place));
     }
 
     fn count_more(&mut self, id: &str, by: u64) {

@@ -236,10 +236,11 @@ pub(super) static RULES: &[Rule] = &[
         scope: Scope::Sequence,
         section: METRICSET,
         summary: "no metric is left out because it did not change",
-        explain: "What is missing is taken for gone.",
-        check: Check::Ledger("what did not change and what is gone look alike; series-vanish reports both"),
-        good: &[],
-        bad: &[],
+        explain: "What is missing is taken for gone. Two scrapes cannot tell the two apart, and series-vanish warns of both; \
+                  a third one shows a series that came back unchanged.",
+        check: Check::Sequence,
+        good: &[om1(&[b"a 1\nb 1\n# EOF\n", b"a 1\n# EOF\n", b"a 1\nb 2\n# EOF\n"])],
+        bad: &[om1(&[b"a 1\nb 1\n# EOF\n", b"a 1\n# EOF\n", b"a 1\nb 1\n# EOF\n"])],
     },
     Rule {
         id: "OM1-HTTP-11",
@@ -272,10 +273,11 @@ pub(super) static RULES: &[Rule] = &[
         scope: Scope::Sequence,
         section: EXPOSITION,
         summary: "no cached, stale state is served",
-        explain: "A scraper cannot see how old a value is; an `Age` header says that a cache answered.",
-        check: Check::Http,
-        good: &[],
-        bad: &[],
+        explain: "A scraper cannot see how old a value is; an `Age` header says that a cache answered, and so \
+                  do timestamps that do not move.",
+        check: Check::Sequence,
+        good: &[om1(&[b"a 1 1\n# EOF\n", b"a 1 2\n# EOF\n"])],
+        bad: &[om1(&[b"a 1 1\nb 1\n# EOF\n", b"a 1 1\nb 2\n# EOF\n"])],
     },
     Rule {
         id: "OM1-HTTP-14",
