@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use openmetrics::model::{Exemplar, Histogram, MetricSet, MetricValue, NativeBuckets, Side};
+use openmetrics::model::{Exemplar, Histogram, MetricSet, MetricValue, NativeBuckets, Number, Side};
 
 use super::Findings;
 use crate::finding::Finding;
@@ -14,7 +14,7 @@ pub(super) fn look(set: &MetricSet, findings: &mut Findings) {
         for point in family.metrics.iter().flat_map(|metric| &metric.points) {
             let MetricValue::Histogram(histogram) = &point.value else { continue };
             let Some(native) = &histogram.native else { continue };
-            let sum = histogram.sum.map_or(0.0, |sum| sum.as_f64());
+            let sum = histogram.sum.map_or(0.0, Number::as_f64);
             let observed = (!sum.is_finite())
                 .then(|| ("NH-32", format!("its sum is {sum}, so NaN or infinity was observed")));
             let found = odd(native).into_iter().chain(observed).chain(spread(histogram, &point.exemplars));
