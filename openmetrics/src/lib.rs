@@ -42,7 +42,7 @@
 //! # Features
 //!
 //! `derive` is on by default: `#[derive(Metrics, LabelSet, LabelValue)]` and `#[measured]`. All others only add: `http`, `json`, `parse`,
-//! `process`, `gzip`, `metrics`, `opentelemetry`, `testing`, `tokio`, `tower`, `tracing`.
+//! `process`, `gzip`, `metrics`, `opentelemetry`, `testing`, `tokio`, `tower`, `tracing`, `zstd`.
 
 mod calls;
 mod error;

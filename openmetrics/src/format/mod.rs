@@ -26,6 +26,8 @@ pub mod negotiate;
 mod pen;
 pub mod protobuf;
 mod text;
+#[cfg(feature = "zstd")]
+pub mod zstd;
 
 use std::fmt;
 

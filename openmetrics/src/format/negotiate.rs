@@ -128,6 +128,9 @@ pub enum Coding {
     Identity,
     /// With gzip.
     Gzip,
+    /// With [Zstandard](super::zstd).
+    #[cfg(feature = "zstd")]
+    Zstd,
 }
 
 impl Coding {
@@ -136,12 +139,16 @@ impl Coding {
         match self {
             Self::Identity => None,
             Self::Gzip => Some("gzip"),
+            #[cfg(feature = "zstd")]
+            Self::Zstd => Some("zstd"),
         }
     }
 }
 
-/// The coding for an `Accept-Encoding` header. Gzip only where it is accepted (CN-16); where even plain bodies are
+/// The coding for an `Accept-Encoding` header. Compressed only where that is accepted (CN-16); where even plain bodies are
 /// forbidden and nothing is left, plain ones all the same, as RFC 9110, 12.5.3 has it for the end of all choice.
+///
+/// Among equals gzip comes first, whose plan makes the next scrape cheap, and plain bodies last. `*` means gzip.
 ///
 /// ```
 /// use openmetrics::format::{Coding, negotiate_coding};
@@ -151,13 +158,14 @@ impl Coding {
 /// assert_eq!(negotiate_coding(None), Coding::Identity);
 /// ```
 pub fn negotiate_coding(accept_encoding: Option<&str>) -> Coding {
-    let (mut gzip, mut identity, mut any) = (None, None, None);
+    let (mut gzip, mut zstd, mut identity, mut any) = (None, None, None, None);
     for element in split(accept_encoding.unwrap_or_default(), ',') {
         let (name, parameters) = split_first(element, ';');
         let q = parameters_of(parameters).find(|(name, _)| name.eq_ignore_ascii_case("q"));
         let Some(q) = q.map_or(Some(1000), |(_, value)| weight(&value)) else { continue };
         let said = match name.to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => &mut gzip,
+            "zstd" if cfg!(feature = "zstd") => &mut zstd,
             "identity" => &mut identity,
             "*" => &mut any,
             _ => continue,
@@ -165,9 +173,16 @@ pub fn negotiate_coding(accept_encoding: Option<&str>) -> Coding {
         *said = Some(said.unwrap_or(0).max(q));
     }
     let gzip = gzip.or(any).unwrap_or(0);
-    // Plain is fine unless refused; named without being preferred, it loses to gzip.
+    let zstd = zstd.unwrap_or(0);
+    // Plain is fine unless refused; named without being preferred, it loses to what is smaller.
     let identity = identity.or(any.filter(|&q| q == 0)).unwrap_or(1);
-    if gzip > 0 && gzip >= identity { Coding::Gzip } else { Coding::Identity }
+    match gzip.max(zstd) {
+        0 => Coding::Identity,
+        best if best < identity => Coding::Identity,
+        #[cfg(feature = "zstd")]
+        _ if zstd > gzip => Coding::Zstd,
+        _ => Coding::Gzip,
+    }
 }
 
 /// The elements of a list, trimmed, empty ones left out; separators inside quotes do not separate.
@@ -260,6 +275,8 @@ mod tests {
     const OM_1: Format = Format::OPENMETRICS_1_0;
     const OM_2: Format = Format::OPENMETRICS_2_0;
 
+    const PROTOBUF: Format = Format::PROMETHEUS_PROTOBUF;
+
     #[track_caller]
     fn gives(accept: &str, format: Format) {
         assert_eq!(negotiate(Some(accept)), format, "{accept}");
@@ -287,6 +304,27 @@ mod tests {
         );
         // Prometheus 3 with scrape_protocols: [PrometheusText1.0.0]
         gives("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.2,*/*;q=0.1", TEXT_1);
+        // Prometheus 2.40 to 2.55 with native histograms
+        gives(
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+             application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,\
+             text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            PROTOBUF.with_escaping(Underscores),
+        );
+        // Prometheus 3 with native histograms: the names are those of the other formats, though only these say so
+        gives(
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+             application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+             text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            PROTOBUF,
+        );
+        // The same with metric_name_escaping_scheme: dots
+        gives(
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+             application/openmetrics-text;version=1.0.0;escaping=dots;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            PROTOBUF.with_escaping(Dots),
+        );
         // VictoriaMetrics' agent
         gives("text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT_0);
         // curl, browsers, health checks
@@ -319,6 +357,32 @@ mod tests {
         gives("text/plain", TEXT_0);
         gives("text/plain;version=1.0.0", TEXT_1.with_escaping(Underscores));
         gives("text/plain;version=0.0.3,application/openmetrics-text;q=0.1", OM_1);
+    }
+
+    #[test]
+    fn protobuf_by_its_message() {
+        const OM_PROTOBUF: Format = Format::OPENMETRICS_PROTOBUF;
+        const DELIMITED: &str =
+            "application/vnd.google.protobuf;encoding=delimited;proto=io.prometheus.client.MetricFamily";
+        gives(DELIMITED, PROTOBUF.with_escaping(Underscores));
+        gives(&format!("{DELIMITED};escaping=values"), PROTOBUF.with_escaping(Values));
+        // Its own escaping counts before that of others, and of others that of the heaviest.
+        let others = "text/plain;version=1.0.0;escaping=dots;q=0.3,text/plain;escaping=values;q=0.4";
+        gives(&format!("{DELIMITED};escaping=allow-utf-8,{others}"), PROTOBUF);
+        gives(&format!("{DELIMITED},{others}"), PROTOBUF.with_escaping(Values));
+        gives(&format!("{DELIMITED},text/plain;escaping=dots;q=0"), PROTOBUF.with_escaping(Underscores));
+        gives(&format!("{DELIMITED};q=0.1,text/plain;q=0.2"), TEXT_0);
+        gives(&format!("{DELIMITED};q=0,*/*;q=0.1"), TEXT_0);
+        // Other messages and encodings are other formats.
+        gives("application/vnd.google.protobuf", TEXT_0);
+        gives("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily", TEXT_0);
+        gives(
+            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text,\
+             application/openmetrics-text;q=0.1",
+            OM_1,
+        );
+        gives("application/openmetrics-protobuf;version=1.0.0;escaping=underscores", OM_PROTOBUF);
+        gives("application/openmetrics-protobuf", OM_PROTOBUF);
     }
 
     #[test]
@@ -400,6 +464,26 @@ mod tests {
         }
         assert_eq!(Gzip.content_encoding(), Some("gzip"));
         assert_eq!(Identity.content_encoding(), None);
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn zstd_where_it_is_preferred() {
+        use Coding::{Gzip, Identity, Zstd};
+        for (header, coding) in [
+            ("zstd", Zstd),
+            ("ZSTD;q=0.3", Zstd),
+            ("gzip;q=0.5, zstd;q=0.8", Zstd),
+            ("gzip;q=0, zstd;q=0.1, identity;q=0", Zstd),
+            ("gzip, deflate, br, zstd", Gzip),
+            ("zstd, *;q=0.5", Zstd),
+            ("zstd;q=0.5, *", Gzip),
+            ("zstd;q=0.5, identity", Identity),
+            ("zstd;q=0", Identity),
+        ] {
+            assert_eq!(negotiate_coding(Some(header)), coding, "{header}");
+        }
+        assert_eq!(Zstd.content_encoding(), Some("zstd"));
     }
 
     quickcheck! {

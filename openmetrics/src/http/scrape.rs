@@ -12,6 +12,8 @@ use super::gather::Parameters;
 use super::{Limits, Response, reply};
 use crate::format::gzip::{self, Compressor};
 use crate::format::negotiate::{Coding, negotiate, negotiate_coding};
+#[cfg(feature = "zstd")]
+use crate::format::zstd;
 use crate::format::{self, Format};
 use crate::model::{Collector, Report};
 use crate::sync::Mutex;
@@ -127,16 +129,22 @@ pub struct Page {
 }
 
 /// Below this a page fits in one packet anyway.
-const SMALLEST_GZIP: usize = 1 << 10;
+const SMALLEST_PACKED: usize = 1 << 10;
 
 impl Page {
     /// The page in `coding`; a small one stays as it is.
     pub fn new(rendering: Rendering, body: Bytes, coding: Coding) -> Self {
         match coding {
-            Coding::Gzip if body.len() >= SMALLEST_GZIP => {
+            Coding::Gzip if body.len() >= SMALLEST_PACKED => {
                 let mut zipped = Vec::with_capacity(body.len() / 8);
                 gzip::compress_once(&body, &mut zipped);
                 Self { rendering, coding, body: zipped.into() }
+            }
+            #[cfg(feature = "zstd")]
+            Coding::Zstd if body.len() >= SMALLEST_PACKED => {
+                let mut packed = Vec::new();
+                zstd::compress(&body, &mut packed);
+                Self { rendering, coding, body: packed.into() }
             }
             _ => Self { rendering, coding: Coding::Identity, body },
         }
@@ -151,10 +159,10 @@ impl Page {
         coding: Coding,
     ) -> Self {
         match coding {
-            Coding::Gzip if body.len() >= SMALLEST_GZIP => {
+            Coding::Gzip if body.len() >= SMALLEST_PACKED => {
                 Self { rendering, coding, body: compressors.compress(parameters, rendering, &body) }
             }
-            _ => Self { rendering, coding: Coding::Identity, body },
+            _ => Self::new(rendering, body, coding),
         }
     }
 
@@ -164,8 +172,8 @@ impl Page {
         let headers = response.headers_mut();
         let content_type = HeaderValue::from_str(&self.rendering.content_type());
         headers.insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("text/plain")));
-        if self.coding == Coding::Gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = self.coding.content_encoding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -287,6 +295,21 @@ mod tests {
             }
         }
         assert!(sizes[2] < sizes[0] && sizes[3] < sizes[1], "the second time it is smaller: {sizes:?}");
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn zstd_for_who_prefers_it() {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept-encoding", HeaderValue::from_static("gzip;q=0.5, zstd"));
+        let scrape = Scrape::new(&headers, &Limits::default());
+        let body = page(1);
+        let packed = Page::new(scrape.rendering, body.clone(), scrape.coding).into_response();
+        assert_eq!(packed.headers().get("content-encoding").unwrap(), "zstd");
+        assert_eq!(packed.headers().get("vary").unwrap(), "Accept, Accept-Encoding");
+        assert_eq!(::zstd::bulk::decompress(packed.body(), body.len()).unwrap(), body);
+        let small = Page::new(scrape.rendering, Bytes::from_static(b"a 1\n"), scrape.coding);
+        assert_eq!(small.coding, Coding::Identity);
     }
 
     #[test]
