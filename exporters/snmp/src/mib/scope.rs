@@ -12,7 +12,8 @@ use super::tree::{self, Tree, Variable};
 pub(super) struct Scope {
     pub objects: Vec<Object>,
     modules: Vec<Box<str>>,
-    /// By object identifier, and by label; of several the last.
+    /// By object identifier, and by label; of several the last. Identifiers that modules have given twice are those
+    /// of the object that the others are beneath.
     oids: HashMap<Box<str>, usize>,
     labels: HashMap<Box<str>, Vec<usize>>,
 }
@@ -48,8 +49,12 @@ impl Scope {
     pub(super) fn new(tree: &Tree) -> Self {
         let mut scope = Self { modules: tree.modules.clone(), ..Self::default() };
         scope.collect(tree);
+        let is_above = |at: usize| scope.objects.get(at).is_some_and(|object| object.end > at + 1);
         for (at, object) in scope.objects.iter().enumerate() {
-            scope.oids.insert(object.oid.clone(), at);
+            let known = scope.oids.get(&object.oid);
+            if !known.is_some_and(|known| is_above(*known) && !is_above(at)) {
+                scope.oids.insert(object.oid.clone(), at);
+            }
             scope.labels.entry(object.label.clone()).or_default().push(at);
         }
         scope.augment();

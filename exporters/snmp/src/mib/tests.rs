@@ -117,3 +117,18 @@ fn what_is_not_there_is_told() {
     let none = Mibs::open(&[folder.path().join("none")], Options::default()).unwrap_err().to_string();
     assert!(none.contains("none: No such file"), "{none}");
 }
+
+#[test]
+fn an_identifier_given_twice_is_that_of_the_object_with_others_beneath() {
+    let first = "A-MIB DEFINITIONS ::= BEGIN a OBJECT IDENTIFIER ::= { iso 7 } \
+        x OBJECT-TYPE SYNTAX INTEGER ACCESS read-only ::= { a 1 } END ";
+    let second = "B-MIB DEFINITIONS ::= BEGIN b OBJECT IDENTIFIER ::= { iso 7 } END ";
+    for text in [[first, second].concat(), [second, first].concat()] {
+        for walk in ["a", "b", "1.7"] {
+            let mut config = Config::parse(&format!("modules: {{m: {{walk: [{walk}]}}}}")).unwrap();
+            Mibs::complete_from(text.as_bytes(), &mut config, Options::default()).unwrap();
+            let names: Vec<_> = config.modules["m"].metrics.iter().map(|metric| &*metric.name).collect();
+            assert_eq!(names, ["x"], "{walk} in {text}");
+        }
+    }
+}
