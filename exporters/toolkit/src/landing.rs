@@ -43,6 +43,8 @@ pub(crate) struct Landing<'a> {
     pub(crate) version: &'a str,
     pub(crate) about: &'a str,
     pub(crate) links: &'a [Link<'a>],
+    /// Forms as they are.
+    pub(crate) forms: &'a [String],
     pub(crate) collectors: &'a [CollectorState],
 }
 
@@ -50,11 +52,12 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     color:#222;background:#fff}h1{margin-bottom:0}table{border-collapse:collapse}td,th{padding:.2rem 1.2rem .2rem 0;\
     text-align:left;vertical-align:top}.failed,.late{color:#b00020}.off,.absent{color:#777}\
     td.n{text-align:right;font-variant-numeric:tabular-nums}a{color:#0b57a4}\
+    form p{margin:.6rem 0}input,select,button{font:inherit;padding:.2rem .4rem}\
     @media(prefers-color-scheme:dark){body{background:#16181b;color:#ddd}a{color:#8ab4f8}.failed,.late{color:#ff8a80}}";
 
 impl Landing<'_> {
     pub(crate) fn html(&self) -> String {
-        let Self { name, version, about, links, collectors } = self;
+        let Self { name, version, about, links, forms, collectors } = self;
         let mut page = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title><style>{STYLE}</style></head>\n\
@@ -67,6 +70,7 @@ impl Landing<'_> {
             let _ = writeln!(page, "<li><a href=\"{0}\">{0}</a> {1}</li>", escape(path), escape(about));
         }
         page.push_str("</ul>\n");
+        page.extend(forms.iter().map(String::as_str));
         if !collectors.is_empty() {
             let _ = write!(
                 page,
@@ -143,6 +147,7 @@ mod tests {
             version: evil,
             about: evil,
             links: &[Link { path: evil, about: evil }],
+            forms: &[],
             collectors: &[CollectorState {
                 name: evil.into(),
                 condition: Condition::Failed(evil.into()),

@@ -24,6 +24,7 @@
 
 mod args;
 mod exporter;
+mod form;
 mod guarded;
 mod job;
 mod landing;
@@ -38,6 +39,7 @@ mod web;
 
 pub use args::{Level, Log, LogFormat, Web};
 pub use exporter::{Exporter, Running, StartError};
+pub use form::{Field, Form};
 pub use job::Job;
 pub use landing::{CollectorState, Condition};
 pub use site::{Call, Endpoint, Route};

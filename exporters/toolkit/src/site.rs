@@ -15,6 +15,7 @@ use openmetrics::http::{
     Gatherer, Parameters, Plan, Rendering, Request, Response, Scrape, Service, Source, reply,
 };
 
+use crate::form::Form;
 use crate::landing::{CollectorState, Landing, Link};
 use crate::{query, views};
 
@@ -66,6 +67,7 @@ pub struct Route {
     pub(crate) path: String,
     pub(crate) about: String,
     pub(crate) example: Option<String>,
+    pub(crate) form: Option<Box<dyn Fn() -> Form + Send + Sync>>,
     pub(crate) answer: Answer,
 }
 
@@ -94,13 +96,20 @@ impl Route {
         A: Future<Output = Response> + Send + 'static,
     {
         let answer: Answer = Box::new(move |call| Box::pin(answer(call)));
-        Self { path: path.into(), about: about.into(), example: None, answer }
+        Self { path: path.into(), about: about.into(), example: None, form: None, answer }
     }
 
     /// The same with a query for its link, such as `target=192.0.2.1`.
     #[must_use]
     pub fn example(mut self, query: impl Into<String>) -> Self {
         self.example = Some(query.into());
+        self
+    }
+
+    /// The same with a form on the page at `/`, made whenever the page is shown.
+    #[must_use]
+    pub fn form(mut self, form: impl Fn() -> Form + Send + Sync + 'static) -> Self {
+        self.form = Some(Box::new(form));
         self
     }
 }
@@ -153,7 +162,7 @@ impl Service for Site {
             }
             let mut response = endpoint.gatherer.answer(&scrape, parameters).await;
             if scrape.rendering == Rendering::View(views::HTML) && response.status() == StatusCode::OK {
-                for_people(&mut response, &views::policy());
+                for_people(&mut response, &views::policy(), "'none'");
             }
             return response;
         }
@@ -206,30 +215,33 @@ impl Site {
         links.push(Link { path: "/-/healthy", about: "answers while the process lives" });
         links.push(Link { path: "/-/ready", about: "answers 503 once it is told to stop" });
         let collectors = self.states.as_ref().map(|states| states()).unwrap_or_default();
-        html(
-            &Landing {
+        let with_forms = self.routes.iter().filter_map(|route| Some((route, route.form.as_ref()?)));
+        let forms: Vec<String> =
+            with_forms.map(|(route, form)| form().html(&route.path, &route.about)).collect();
+        let page = Landing {
                 name: &self.name,
                 version: &self.version,
                 about: &self.about,
                 links: &links,
+                forms: &forms,
                 collectors: &collectors,
-            }
-            .html(),
-        )
+        };
+        let forms_to = if forms.is_empty() { "'none'" } else { "'self'" };
+        html(&page.html(), forms_to)
     }
 }
 
 /// A page for people without scripts.
-pub(crate) fn html(page: &str) -> Response {
+fn html(page: &str, forms_to: &str) -> Response {
     let mut response = Response::new(Bytes::copy_from_slice(page.as_bytes()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    for_people(&mut response, "default-src 'none'; style-src 'unsafe-inline'");
+    for_people(&mut response, "default-src 'none'; style-src 'unsafe-inline'", forms_to);
     response
 }
 
-/// The headers of a page for people: nothing from elsewhere, in no frame.
-fn for_people(response: &mut Response, policy: &str) {
-    let policy = format!("{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+/// The headers of a page for people: nothing from elsewhere, in no frame, forms to `forms_to` alone.
+fn for_people(response: &mut Response, policy: &str, forms_to: &str) {
+    let policy = format!("{policy}; base-uri 'none'; form-action {forms_to}; frame-ancestors 'none'");
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).ok()),
         (X_CONTENT_TYPE_OPTIONS, Some(HeaderValue::from_static("nosniff"))),
