@@ -13,6 +13,7 @@ pub mod mapping;
 pub mod message;
 pub mod mib;
 pub mod oid;
+pub mod program;
 pub mod rows;
 pub mod secret;
 pub mod session;

@@ -64,19 +64,24 @@ pub struct Field {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// What is written in it at first.
-    Text(String),
-    Choice {
-        options: Vec<String>,
-        chosen: String,
-        several: bool,
-    },
+    Text { example: String, filled: bool },
+    Choice { options: Vec<String>, chosen: String, several: bool },
 }
 
 impl Field {
-    /// A line of text that has to be there, and what is in it at first.
-    pub fn text(name: impl Into<String>, label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), label: label.into(), kind: Kind::Text(value.into()) }
+    /// A line of text that has to be there, and an example of one, which is shown until something is written.
+    pub fn text(name: impl Into<String>, label: impl Into<String>, example: impl Into<String>) -> Self {
+        let kind = Kind::Text { example: example.into(), filled: false };
+        Self { name: name.into(), label: label.into(), kind }
+    }
+
+    /// The example is filled in.
+    #[must_use]
+    pub fn filled(mut self, is_filled: bool) -> Self {
+        if let Kind::Text { filled, .. } = &mut self.kind {
+            *filled = is_filled;
+        }
+        self
     }
 
     /// One of some texts.
@@ -114,9 +119,10 @@ impl Field {
         let (name, label) = (escape(&self.name), escape(&self.label));
         let _ = write!(html, "<p><label>{label}<br>");
         match &self.kind {
-            Kind::Text(value) => {
-                let value = escape(value);
-                let _ = write!(html, "<input name=\"{name}\" value=\"{value}\" size=\"40\" required>");
+            Kind::Text { example, filled } => {
+                let (attribute, example) = (if *filled { "value" } else { "placeholder" }, escape(example));
+                let _ =
+                    write!(html, "<input name=\"{name}\" {attribute}=\"{example}\" size=\"40\" required>");
             }
             Kind::Choice { options, chosen, several } => {
                 let several = if *several {
@@ -156,7 +162,7 @@ mod tests {
         assert_eq!(
             form.html("/ask", "a device"),
             "<h2>A device</h2>\n<form action=\"/ask\">\n\
-             <p><label>Device<br><input name=\"target\" value=\"&lt;a&gt;\" size=\"40\" required></label></p>\n\
+             <p><label>Device<br><input name=\"target\" placeholder=\"&lt;a&gt;\" size=\"40\" required></label></p>\n\
              <p><label>As<br><select name=\"auth\"><option>x</option><option selected>y&amp;z</option></select></label></p>\n\
              <p><label>Modules<br><select name=\"module\" multiple size=\"3\"><option>m</option><option>n</option>\
              <option>o</option></select></label></p>\n\

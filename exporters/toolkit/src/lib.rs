@@ -30,6 +30,8 @@ mod job;
 mod landing;
 mod listen;
 mod log;
+#[cfg(feature = "manual")]
+mod manual;
 mod query;
 mod site;
 mod supervise;
@@ -42,6 +44,8 @@ pub use exporter::{Exporter, Running, StartError};
 pub use form::{Field, Form};
 pub use job::Job;
 pub use landing::{CollectorState, Condition};
+#[cfg(feature = "manual")]
+pub use manual::write_manual;
 pub use site::{Call, Endpoint, Route};
 pub use supervise::{Outcome, State, Supervisor, Task};
 pub use web::{Secret, check_web_config, check_web_config_text};

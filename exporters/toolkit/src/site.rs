@@ -219,12 +219,12 @@ impl Site {
         let forms: Vec<String> =
             with_forms.map(|(route, form)| form().html(&route.path, &route.about)).collect();
         let page = Landing {
-                name: &self.name,
-                version: &self.version,
-                about: &self.about,
-                links: &links,
-                forms: &forms,
-                collectors: &collectors,
+            name: &self.name,
+            version: &self.version,
+            about: &self.about,
+            links: &links,
+            forms: &forms,
+            collectors: &collectors,
         };
         let forms_to = if forms.is_empty() { "'none'" } else { "'self'" };
         html(&page.html(), forms_to)

@@ -10,6 +10,7 @@ mod resolve;
 mod scope;
 mod store;
 mod tree;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;

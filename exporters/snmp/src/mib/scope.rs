@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::parse::{Base, Enums};
+use super::parse::Enums;
 use super::tree::{self, Tree, Variable};
+use super::words::Base;
 
 /// The objects of a tree, each before those beneath it.
 #[derive(Debug, Default)]

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::parse::{self, Base, Enums, Item, NAMELESS, Node, Object, Syntax, Text, Type};
+use super::parse::{Enums, Item, NAMELESS, Node, Object, Syntax, Text, Type};
+use super::words::{self, Base};
 
 /// The tree.
 #[derive(Debug)]
@@ -194,7 +195,7 @@ impl Tree {
         from: &HashMap<Box<str>, Option<ModuleNumber>>,
         word: &str,
     ) -> Option<Arc<Meaning>> {
-        if let Some(base) = parse::base(word) {
+        if let Some(base) = words::base(word) {
             let meaning = Meaning { base, name: None, word: word.into(), hint: None, fixed: 0, enums: None };
             return Some(Arc::new(meaning));
         }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::config::Config;
+use crate::mib::{Mibs, Options};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use openmetrics_snmp_bridge::config::Config;
-use openmetrics_snmp_bridge::mib::{Mibs, Options};
 
 /// Where MIBs are if nobody says.
 const FOLDERS: [&str; 3] = ["mibs", "/usr/share/snmp/mibs", "/var/lib/mibs"];

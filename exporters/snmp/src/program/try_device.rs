@@ -4,13 +4,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::asked::{Asked, Failure};
+use crate::auto::AUTO;
+use crate::bridge::Bridge;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use openmetrics::format::Format;
-use openmetrics_snmp_bridge::asked::{Asked, Failure};
-use openmetrics_snmp_bridge::auto::AUTO;
-use openmetrics_snmp_bridge::bridge::Bridge;
 
-use crate::serve::Example;
+use super::serve::Example;
 
 /// Where the bridge listens if nothing else is said.
 const HERE: &str = "127.0.0.1:9116";
@@ -75,7 +75,7 @@ async fn ask(bridge: &Bridge, matches: &ArgMatches) -> Result<(), String> {
     let found = bridge.discover(&asked, time).await.map_err(words)?;
     let modules = if chosen_by_hand { asked.modules.clone() } else { found.best() };
     let scraped = bridge.scrape(asked.clone(), time).await.map_err(words)?;
-    let example = Example { target: asked.target.clone(), auth: asked.auth.clone(), modules };
+    let example = Example { target: asked.target.clone(), auth: asked.auth.clone(), modules, is_there: true };
     let page = bridge.page(&scraped);
     let mut metrics = Vec::new();
     openmetrics::format::encode(&page, Format::TEXT_0_0_4, &mut metrics);

@@ -6,15 +6,15 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::access::Allowed;
+use crate::agent::{self, Agent};
+use crate::bridge::{Bridge, Options};
+use crate::config::Config;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use openmetrics_exporter_toolkit::{Log, Web};
-use openmetrics_snmp_bridge::access::Allowed;
-use openmetrics_snmp_bridge::agent::{self, Agent};
-use openmetrics_snmp_bridge::bridge::{Bridge, Options};
-use openmetrics_snmp_bridge::config::Config;
 
-use crate::serve::{self, Example, Served};
+use crate::program::serve::{self, Example, Served};
 
 /// What the switch is asked.
 const CONFIG: &str = include_str!("snmp.yml");
@@ -51,6 +51,7 @@ fn start(all: &ArgMatches, matches: &ArgMatches) -> Result<ExitCode, String> {
         target: format!("127.0.0.1:{port}"),
         auth: "public_v2".into(),
         modules: MODULES.map(str::to_owned).to_vec(),
+        is_there: true,
     };
     let bridge = Arc::new(Bridge::new(config, options()));
     let mut web = Web::from_matches(matches);
@@ -95,8 +96,8 @@ fn play() -> std::io::Result<u16> {
 mod tests {
     use std::time::Duration;
 
+    use crate::asked::Asked;
     use openmetrics::format::{Format, encode};
-    use openmetrics_snmp_bridge::asked::Asked;
 
     use super::*;
 

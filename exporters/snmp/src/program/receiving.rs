@@ -4,10 +4,10 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
+use crate::access::AllowList;
+use crate::bridge::Bridge;
+use crate::traps::{Receiver, listen};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use openmetrics_snmp_bridge::access::AllowList;
-use openmetrics_snmp_bridge::bridge::Bridge;
-use openmetrics_snmp_bridge::traps::{Receiver, listen};
 
 /// Adds the flags that have traps received.
 pub(crate) fn add_flags(command: Command) -> Command {

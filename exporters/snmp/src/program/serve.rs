@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::asked::{Asked, Failure};
+use crate::auto::AUTO;
+use crate::bridge::Bridge;
+use crate::config::Config;
+use crate::traps::Receiver;
+use crate::workers::Workers;
 use openmetrics::http::{Unavailable, render, reply};
 use openmetrics::model::{Collected, Collector, Emitter};
-use openmetrics_exporter_toolkit::{Call, Exporter, Job, Route, Web};
-use openmetrics_snmp_bridge::asked::{Asked, Failure};
-use openmetrics_snmp_bridge::bridge::Bridge;
-use openmetrics_snmp_bridge::config::Config;
-use openmetrics_snmp_bridge::traps::Receiver;
-use openmetrics_snmp_bridge::workers::Workers;
+use openmetrics_exporter_toolkit::{Call, Exporter, Field, Form, Job, Route, Web};
 
 /// Pages with more points than this are made on another thread, so that other scrapes go on meanwhile.
 const LARGE: usize = 2_000;
@@ -22,6 +23,8 @@ pub(crate) struct Example {
     pub(crate) target: String,
     pub(crate) auth: String,
     pub(crate) modules: Vec<String>,
+    /// Whether the device answers, and is not the documentation's.
+    pub(crate) is_there: bool,
 }
 
 impl Example {
@@ -35,6 +38,7 @@ impl Example {
             target: "192.0.2.1".into(),
             auth: choose("public_v2", &config.auths),
             modules: vec![choose("if_mib", &config.modules)],
+            is_there: false,
         }
     }
 
@@ -76,6 +80,7 @@ pub(crate) fn run(
     load: impl Fn() -> Result<Config, String> + Send + Sync + 'static,
 ) -> ExitCode {
     let Served { bridge, example, traps } = served;
+    let job = example.job();
     let asking = format!("target={}&auth={}", example.target, example.auth);
     let (scrapes, workers) = (bridge.clone(), Arc::new(Workers::default()));
     let scrape = Route::new("/snmp", "metrics of a device", move |call| {
@@ -88,6 +93,8 @@ pub(crate) fn run(
         }
     })
     .example(format!("{asking}&module={}", example.modules.join(",")));
+    let offered = bridge.clone();
+    let scrape = scrape.form(move || form(&offered.config(), &example));
     let looking = bridge.clone();
     let discover = Route::new("/discover", "the modules that a device has rows for", move |call| {
         suiting(looking.clone(), call)
@@ -130,8 +137,23 @@ pub(crate) fn run(
         .route(discover)
         .route(config)
         .route(reload_route)
-        .job(example.job());
+        .job(job);
     notes.into_iter().fold(exporter, Exporter::note).run(web)
+}
+
+/// What a person would write into a scrape's query. Auths are named, and their secrets are not told.
+fn form(config: &Config, example: &Example) -> Form {
+    let modules = std::iter::once(AUTO).chain(config.modules.keys().map(String::as_str));
+    Form::new("Show the metrics")
+        .field(
+            Field::text("target", "Address or name, and the port if it is not 161", &example.target)
+                .filled(example.is_there),
+        )
+        .field(Field::choice("module", "Modules; auto takes all that suit", modules).chosen(AUTO).several())
+        .field(
+            Field::choice("auth", "Auth: how the device is asked", config.auths.keys()).chosen(&example.auth),
+        )
+        .button("/discover", "Which modules suit?")
 }
 
 /// Does something whenever the process is hung up.

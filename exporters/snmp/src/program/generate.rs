@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::config::{Config, Module};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use openmetrics_snmp_bridge::config::{Config, Module};
 use serde::{Deserialize, Serialize};
 
-use crate::mibs;
+use super::mibs;
 
 /// The command.
 pub(crate) fn command() -> Command {
@@ -70,7 +70,7 @@ fn generate(matches: &ArgMatches) -> Result<(), String> {
         config.modules.extend(Config::parse(&text).map_err(|error| in_file(error.to_string()))?.modules);
         auths.extend(written_auths(&text).map_err(in_file)?);
     }
-    let options = openmetrics_snmp_bridge::mib::Options { enum_labels: !matches.get_flag("number-labels") };
+    let options = crate::mib::Options { enum_labels: !matches.get_flag("number-labels") };
     mibs::complete(matches, &mut config, options)?;
     let out = Out { auths, modules: &config.modules };
     let yaml = serde_saphyr::to_string(&out).map_err(|error| error.to_string())?;
