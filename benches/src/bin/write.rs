@@ -1,5 +1,6 @@
-//! What a scrape costs: counters with three labels in every format, by us, by others (feature `peers`), and what
-//! formatting the values alone takes. With an argument, only the rows whose name has it in it.
+//! What a scrape costs: counters with three labels in every format, by us, by others (feature `peers`), and the limits
+//! of the machine: a copy of the page, the formatting of the values alone. Each row says how often it asks the allocator
+//! for memory, from the second page on. With an argument, only the rows whose name has it in it.
 
 use std::hint::black_box;
 
@@ -52,10 +53,18 @@ fn table(series: u64, fractions: bool) {
         row(&mut table, name, series, scrape);
     }
     gzip(&mut table, &ours, series);
+    churn(&mut table, series, fractions);
     #[cfg(feature = "peers")]
     if peers::ROWS.iter().any(|name| is_wanted(name)) {
         peers::rows(&mut table, series, fractions);
     }
+    let (mut page, mut copy) = (Vec::new(), Vec::new());
+    encode(&ours, Format::OPENMETRICS_1_0, &mut page);
+    row(&mut table, "limit: a copy of the OpenMetrics page", series, || {
+        copy.clear();
+        copy.extend_from_slice(&page);
+        copy.len()
+    });
     let values: Vec<f64> = data(series, fractions).map(|(_, value)| value).collect();
     let mut text = String::new();
     row(&mut table, "limit: the values alone, by std's formatting", series, || {
@@ -96,6 +105,56 @@ fn gzip(table: &mut Table, ours: &Registry, series: u64) {
         level_6(&mut zipped)
     });
 }
+
+/// Compression alone, of pages with the same series and of pages where one of a hundred is another than the page before.
+fn churn(table: &mut Table, series: u64, fractions: bool) {
+    let registry = Registry::new();
+    let family: Family<[&str; 3], Counter<f64>> =
+        registry.metric("http_requests", HELP).labels(NAMES).register().expect("a new registry");
+    let mut alive: std::collections::VecDeque<_> = data(series * 2, fractions).collect();
+    let later = alive.split_off(series as usize);
+    let add = |(labels, value): &([String; 3], f64)| {
+        family.with(labels.each_ref().map(String::as_str)).inc_by(*value);
+    };
+    alive.iter().for_each(&add);
+    let page = || {
+        let mut page = Vec::new();
+        encode(&registry, Format::OPENMETRICS_1_0, &mut page);
+        page
+    };
+    let same = [page()];
+    let mut later = later.into_iter();
+    let churned: Vec<_> = (0..PAGES)
+        .map(|_| {
+            for born in later.by_ref().take(series as usize / 100) {
+                if let Some((labels, _)) = alive.pop_front() {
+                    family.remove(labels.each_ref().map(String::as_str));
+                }
+                add(&born);
+                alive.push_back(born);
+            }
+            page()
+        })
+        .collect();
+    for (name, pages) in [
+        ("ours, gzip alone, the same series each time", &same[..]),
+        ("ours, gzip alone, 1 % of the series new each time", &churned),
+    ] {
+        let mut compressor = Compressor::new();
+        let mut zipped = Vec::new();
+        let mut pages = pages.iter().cycle();
+        let mut next = || {
+            zipped.clear();
+            compressor.compress(pages.next().map_or(&[], |page| page), &mut zipped);
+            zipped.len()
+        };
+        next();
+        row(table, name, series, next);
+    }
+}
+
+/// After so many pages the first one comes again, where as many series are others.
+const PAGES: usize = 20;
 
 fn registry(series: u64, fractions: bool) -> Registry {
     let registry = Registry::new();
