@@ -1,38 +1,69 @@
 //! Which classic bucket a value belongs to.
 
-/// Upper bounds, and a table that leads close to the right one: for each eighth of an octave the first bound that is not
-/// below its beginning, so that a comparison or two are left.
+/// Upper bounds, and a table that leads to the right one: the range of numbers is cut where their bits change, so finely
+/// that at most one bound lies within each piece, and one comparison with it is left.
 pub(crate) struct Bounds {
     upper: Box<[f64]>,
-    /// Empty where the bounds do not suit it: if they begin at or below zero, or lie very far apart.
-    first: Box<[u16]>,
-    /// The eighth of an octave that the table begins with.
-    begin: i64,
+    /// Empty where the bounds do not suit it: if they begin at or below zero, or some lie very close for how far apart all
+    /// are.
+    pieces: Box<[Piece]>,
+    /// How many bits of a number do not matter to which piece it is in.
+    shift: u32,
+    /// The bits of the first piece, without these.
+    begin: u64,
+    /// What is outside these belongs to the pieces at the ends.
+    lowest: f64,
+    highest: f64,
 }
 
-const EIGHTHS: u32 = 3;
-/// What the table may take: bounds over 2^512 times fit in.
-const TABLE_MAX: i64 = 4096;
-
-const fn eighth(value: f64) -> i64 {
-    (value.to_bits() >> (52 - EIGHTHS)) as i64
+/// The first bound that is not below a piece's beginning, and the place of it. Without bounds, the place before the first,
+/// and what everything is above: no number.
+struct Piece {
+    bound: f64,
+    index: i32,
 }
+
+/// How many bits the mantissa of an `f64` has.
+const MANTISSA_BITS: u32 = 52;
+/// What the table may take: ten bounds from a millisecond to a minute take 17 pieces, a hundred of equal width 850.
+const PIECES_MAX: u64 = 2048;
 
 impl Bounds {
     /// From rising, finite bounds.
     pub(crate) fn new(upper: &[f64]) -> Self {
-        let (begin, end) = match (upper.first(), upper.last()) {
-            (Some(&first), Some(&last)) if first > 0.0 => (eighth(first), eighth(last)),
-            _ => (0, -1),
-        };
-        let eighths = if end - begin < TABLE_MAX { end - begin + 1 } else { 0 };
-        let first = (begin..begin + eighths)
-            .map(|eighth| {
-                let beginning = f64::from_bits((eighth as u64) << (52 - EIGHTHS));
-                upper.partition_point(|&bound| bound < beginning) as u16
+        let (lowest, highest) = (*upper.first().unwrap_or(&1.0), *upper.last().unwrap_or(&1.0));
+        let shift = Self::shift(upper).filter(|shift| {
+            lowest > 0.0 && (highest.to_bits() >> shift) - (lowest.to_bits() >> shift) < PIECES_MAX
+        });
+        let pieces = shift.map(|shift| {
+            let pieces = lowest.to_bits() >> shift..=highest.to_bits() >> shift;
+            pieces.map(move |piece| {
+                let index = upper.partition_point(|&bound| bound < f64::from_bits(piece << shift));
+                match upper.get(index) {
+                    Some(&bound) => Piece { bound, index: index as i32 },
+                    None => Piece { bound: f64::NAN, index: -1 },
+                }
             })
-            .collect();
-        Self { upper: upper.into(), first, begin }
+        });
+        let shift = shift.unwrap_or(0);
+        Self {
+            upper: upper.into(),
+            pieces: pieces.into_iter().flatten().collect(),
+            shift,
+            begin: lowest.to_bits() >> shift,
+            lowest,
+            highest,
+        }
+    }
+
+    /// The most bits that all bounds differ without.
+    fn shift(upper: &[f64]) -> Option<u32> {
+        let differ = |shift| {
+            upper
+                .windows(2)
+                .all(|pair| pair.iter().map(|bound| bound.to_bits() >> shift).is_sorted_by(|a, b| a < b))
+        };
+        (0..=MANTISSA_BITS).rev().find(|&shift| differ(shift))
     }
 
     pub(crate) fn upper(&self) -> &[f64] {
@@ -40,22 +71,22 @@ impl Bounds {
     }
 
     /// The first bucket whose bound `value` is not above; the one behind all bounds for what is above all, and for NaN.
-    #[inline]
     pub(crate) fn index_of(&self, value: f64) -> usize {
-        match self.upper.last() {
-            Some(&last) if value <= last => {}
-            _ => return self.upper.len(),
+        match self.plain_index_of(value) {
+            Some(index) => index,
+            None => self.upper.partition_point(|&bound| bound < value || value.is_nan()),
         }
-        if self.first.is_empty() {
-            return self.upper.partition_point(|&bound| bound < value);
-        }
-        // Negative values have large bits, but belong to the first bucket.
-        let slot = if value > 0.0 { (eighth(value) - self.begin).max(0) } else { 0 };
-        let mut index = self.first.get(slot as usize).map_or(0, |&first| usize::from(first));
-        while self.upper.get(index).is_some_and(|&bound| bound < value) {
-            index += 1;
-        }
-        index
+    }
+
+    /// The same from the table alone, if there is one.
+    #[inline(always)]
+    #[allow(clippy::neg_cmp_op_on_partial_ord)] // NaN is above the bound, too
+    pub(crate) fn plain_index_of(&self, value: f64) -> Option<usize> {
+        // Written so that these are instructions of their own: values come in no order, and to choose would be to guess.
+        let within = if value < self.highest { value } else { self.highest };
+        let within = if within > self.lowest { within } else { self.lowest };
+        let piece = self.pieces.get((within.to_bits() >> self.shift).wrapping_sub(self.begin) as usize)?;
+        Some((piece.index + i32::from(!(value <= piece.bound))) as usize)
     }
 }
 

@@ -18,19 +18,15 @@ use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::lines::Lines;
 use crate::sync::{Mutex, MutexGuard, OnceLock};
-
-/// Sixteen cells: two cache lines, which some processors fetch as one.
-#[repr(align(128))]
-struct Line([AtomicU64; CELLS]);
-const CELLS: usize = 16;
 
 /// The cells of one thread, in chunks that never move: 2048, 4096, 8192, ... cells.
 #[repr(align(128))]
 struct Arena {
     first: FirstChunk,
     /// Those behind the first one.
-    chunks: [OnceLock<Box<[Line]>>; CHUNKS],
+    chunks: [OnceLock<Lines<AtomicU64>>; CHUNKS],
     /// From 1; [`SHARED`] has 0.
     number: u32,
 }
@@ -50,15 +46,13 @@ impl Arena {
     #[inline]
     fn cell(&self, id: CellId) -> Option<&AtomicU64> {
         let Some(chunk) = id.chunk().checked_sub(1) else { return self.first.get(id.0 as usize) };
-        let line = self.chunks.get(chunk)?.get()?.get(id.line())?;
-        Some(&line.0[id.cell()])
+        self.chunks.get(chunk)?.get()?.get(id.within())
     }
 
     fn make_cell(&self, id: CellId) -> Option<&AtomicU64> {
         if let Some(chunk) = id.chunk().checked_sub(1) {
-            let lines = (FIRST_CHUNK as usize) << id.chunk() >> CELLS.ilog2();
-            let line = || Line([const { AtomicU64::new(0) }; CELLS]);
-            self.chunks.get(chunk)?.get_or_init(|| (0..lines).map(|_| line()).collect());
+            let cells = (FIRST_CHUNK as usize) << id.chunk();
+            self.chunks.get(chunk)?.get_or_init(|| Lines::new(cells, || AtomicU64::new(0)));
         }
         self.cell(id)
     }
@@ -128,6 +122,12 @@ fn take_arena() -> Option<&'static Arena> {
     Some(arena)
 }
 
+/// [`thread_number`] if the thread has one already, else 0.
+#[inline(always)]
+pub(crate) fn known_thread_number() -> u32 {
+    NUMBER.get()
+}
+
 /// The number of the thread, from 1: no two threads have the same at one time, and numbers are used again, so they
 /// stay small. 0 while the thread ends: several may be there then.
 #[inline]
@@ -153,14 +153,9 @@ impl CellId {
         ((self.0 + FIRST_CHUNK).ilog2() - FIRST_CHUNK.ilog2()) as usize
     }
 
-    /// The line in its chunk.
-    fn line(self) -> usize {
-        (self.0 + FIRST_CHUNK - (FIRST_CHUNK << self.chunk())) as usize / CELLS
-    }
-
-    #[inline]
-    const fn cell(self) -> usize {
-        self.0 as usize % CELLS
+    /// The place in its chunk.
+    fn within(self) -> usize {
+        (self.0 + FIRST_CHUNK - (FIRST_CHUNK << self.chunk())) as usize
     }
 }
 
@@ -257,7 +252,7 @@ mod tests {
         let mut expected = (0, 0);
         for number in 0..10_000 {
             let id = CellId::new(number).unwrap();
-            let within = id.line() * CELLS + id.cell();
+            let within = id.within();
             if within == 0 && number > 0 {
                 assert_eq!(expected.1, (FIRST_CHUNK as usize) << expected.0);
                 expected = (expected.0 + 1, 0);

@@ -188,6 +188,7 @@ pub struct CounterReading<N> {
 impl<N: CounterNumber> Cell for CounterCell<N> {
     type Shape = CounterShape;
     type Reading = CounterReading<N>;
+    type Near = Near;
 
     fn shape(options: &Options) -> Result<CounterShape, Error> {
         options.no_buckets()?;

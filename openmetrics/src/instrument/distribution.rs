@@ -1,16 +1,17 @@
 //! How values are distributed: what is behind histograms and summaries.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::bounds::Bounds;
+use super::buckets::{BUCKETS_MAX, Bucket, add, add_up};
 use super::cells::thread_number;
 use super::options::{Native, Options, refused};
-use super::part::{BUCKETS_MAX, Layout, Part, PartCopy};
-use super::table::Segments;
+use super::own::{Own, until};
+use super::part::{Layout, Part, PartCopy};
+use super::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
-use crate::model::{ClassicBucket, Counts, Schema, SideRef, Span, Timestamp, finest_index, merged_bucket};
+use crate::model::{ClassicBucket, Counts, Schema, SideRef, Span, Timestamp, merged_bucket};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What all distributions of a family have in common.
@@ -58,7 +59,27 @@ impl Shape {
         Ok(Self { classic: classic.map(Bounds::new), native: native.transpose()?, is_hot: options.is_hot })
     }
 
-    fn part(&self) -> Part {
+    fn max_buckets(&self) -> u32 {
+        self.native.as_ref().map_or(0, |native| native.max_buckets)
+    }
+
+    /// Calls `count` with the cells that a value is counted in, if they all have counted before; `false`, and nothing is done,
+    /// if not. Of the part's writer.
+    #[inline(always)]
+    pub(crate) fn count_plainly(&self, part: &Part, value: f64, count: impl Fn(&[&AtomicU64])) -> bool {
+        let classic = |bounds: &Bounds| part.classic_cell(bounds.plain_index_of(value)?);
+        match (&self.classic, &self.native) {
+            (Some(bounds), None) => classic(bounds).map(|classic| count(&[classic])),
+            (None, Some(_)) => part.plain_native_cell(value).map(|native| count(&[native])),
+            (Some(bounds), Some(_)) => classic(bounds)
+                .zip(part.plain_native_cell(value))
+                .map(|(classic, native)| count(&[classic, native])),
+            (None, None) => None,
+        }
+        .is_some()
+    }
+
+    pub(crate) fn part(&self) -> Part {
         Part::new(self.classic.as_ref().map_or(0, |bounds| bounds.upper().len() + 1))
     }
 }
@@ -78,35 +99,19 @@ impl Shape {
 /// one moment for all: parts of an older generation do not count.
 pub(crate) struct Distribution {
     shape: Arc<Shape>,
-    /// Changes with `steering`, but is only read by writers; begins at 1, which no new part conforms to.
+    /// See [`Own::version`], which it is where there are parts of threads' own.
     version: AtomicU64,
     steering: Mutex<Steering>,
     /// Held while somebody reads, since readers turn stripes.
     reading: Mutex<()>,
-    own: OnceLock<Box<Own>>,
+    /// Only where threads have parts of their own.
+    own: Option<Arc<Own>>,
     shared: [OnceLock<Box<Part>>; SHARED],
     /// How many of `shared` are in use.
     spread: AtomicU32,
 }
 
 const SHARED: usize = 4;
-
-/// A stripe for each thread, by its number; up to 4,080 threads at once.
-#[derive(Default)]
-struct Own {
-    /// Those with the lowest numbers are reached with one load, and most programs have no more at a time.
-    first: [OnceLock<Box<Stripe>>; FIRST_STRIPES],
-    further: Segments<Box<[OnceLock<Box<Stripe>>]>, 32>,
-}
-
-const FIRST_STRIPES: usize = 16;
-
-impl Own {
-    fn iter(&self) -> impl Iterator<Item = &Stripe> {
-        let further = self.further.iter().flat_map(|stripes| stripes.iter());
-        self.first.iter().chain(further).filter_map(|stripe| stripe.get().map(|stripe| &**stripe))
-    }
-}
 
 struct Steering {
     layout: Layout,
@@ -115,60 +120,6 @@ struct Steering {
     last_reset: Instant,
     /// Something gave way to the limit, to be undone by a reset when the time has come.
     reset_is_due: bool,
-}
-
-/// What one thread has: two parts, of which it writes the active one.
-///
-/// A part that is written without pause is never found quiet. So the reader reads the other one, which is, then turns the
-/// thread to that, and reads the first as soon as the thread has noticed. What the thread counts after that is for the
-/// next scrape. The thread waits for nobody.
-struct Stripe {
-    active: AtomicU32,
-    first: Part,
-    second: OnceLock<Box<Part>>,
-    make: Arc<Shape>,
-}
-
-impl Stripe {
-    #[inline]
-    fn active(&self) -> &Part {
-        if self.active.load(Ordering::Acquire) == 0 { &self.first } else { self.second() }
-    }
-
-    fn second(&self) -> &Part {
-        self.second.get_or_init(|| Box::new(self.make.part()))
-    }
-
-    fn read(&self, first: &mut PartCopy, second: &mut PartCopy) {
-        let active = self.active.load(Ordering::Relaxed);
-        let quick = |part: &Part, copy: &mut PartCopy| (0..4).any(|_| part.try_read(copy));
-        let (hot, cold) = if active == 0 { (first, second) } else { (second, first) };
-        let hot_part = if active == 0 { &self.first } else { self.second() };
-        let cold_part = if active == 0 { self.second.get().map(|part| &**part) } else { Some(&self.first) };
-        if let Some(part) = cold_part {
-            until(|| part.try_read(cold)); // only a writer who has just been turned away can be there
-        } else {
-            *cold = PartCopy::default();
-        }
-        if !quick(hot_part, hot) {
-            self.second();
-            self.active.store(1 - active, Ordering::Release);
-            until(|| hot_part.try_read(hot));
-        }
-    }
-}
-
-/// Tries until it works, and lets others run meanwhile.
-fn until(mut attempt: impl FnMut() -> bool) {
-    let mut tries = 0_u32;
-    while !attempt() {
-        tries += 1;
-        if tries % 64 == 0 {
-            std::thread::yield_now();
-        } else {
-            std::hint::spin_loop();
-        }
-    }
 }
 
 impl Distribution {
@@ -185,7 +136,7 @@ impl Distribution {
                 reset_is_due: false,
             }),
             reading: Mutex::new(()),
-            own: OnceLock::new(),
+            own: shape.is_hot.then(|| Arc::new(Own::new(shape))),
             shared: [const { OnceLock::new() }; SHARED],
             spread: AtomicU32::new(1),
         }
@@ -193,53 +144,20 @@ impl Distribution {
 
     #[inline]
     pub(crate) fn observe(&self, value: f64) {
-        if self.shape.is_hot {
-            if let Some(stripe) = self.stripe() {
-                let part = stripe.active();
-                let begun = part.begin_owned();
-                self.record(part, value);
-                part.end_owned(begun);
-                return;
-            }
-        }
-        self.observe_shared(value);
-    }
-
-    /// The thread's stripe; `None` for a thread that is about to end, or is one of very many.
-    #[inline]
-    fn stripe(&self) -> Option<&Stripe> {
-        let number = thread_number();
-        match self.own.get().and_then(|own| own.first.get(number as usize)).and_then(OnceLock::get) {
-            Some(stripe) => Some(stripe),
-            None => self.further_stripe(number),
+        if !self.own.as_ref().is_some_and(|own| own.observe(value)) {
+            self.observe_any(value);
         }
     }
 
+    /// The same, whatever it takes.
     #[inline(never)]
-    fn further_stripe(&self, number: u32) -> Option<&Stripe> {
-        let further = self.own.get().and_then(|own| own.further.get(number));
-        match further.and_then(|(stripes, within)| stripes.get(within)?.get()) {
-            Some(stripe) => Some(stripe),
-            None => self.make_stripe(number),
-        }
-    }
-
-    #[cold]
-    fn make_stripe(&self, number: u32) -> Option<&Stripe> {
-        if number == 0 {
-            return None; // several threads may have it
-        }
-        let own = self.own.get_or_init(Box::default);
-        let make = || {
-            let (first, make) = (self.shape.part(), Arc::clone(&self.shape));
-            Box::new(Stripe { active: AtomicU32::new(0), first, second: OnceLock::new(), make })
+    pub(crate) fn observe_any(&self, value: f64) {
+        let Some(part) = self.own.as_ref().and_then(|own| own.part()) else {
+            return self.observe_shared(value);
         };
-        if let Some(stripe) = own.first.get(number as usize) {
-            return Some(stripe.get_or_init(make));
-        }
-        let (stripes, within) =
-            own.further.get_or_make(number, |len| (0..len).map(|_| OnceLock::new()).collect())?;
-        Some(stripes.get(within)?.get_or_init(make))
+        let begun = part.begin_owned();
+        self.add(part, value);
+        part.end_owned(begun);
     }
 
     fn observe_shared(&self, value: f64) {
@@ -247,10 +165,11 @@ impl Distribution {
         let mut tries = 0_u32;
         loop {
             let spread = self.spread.load(Ordering::Relaxed);
-            let part =
-                self.shared[(at % spread) as usize % SHARED].get_or_init(|| Box::new(self.shape.part()));
+            // `spread` is a power of two.
+            let part = &self.shared[(at & (spread - 1)) as usize % SHARED];
+            let part = part.get_or_init(|| Box::new(self.shape.part()));
             if part.try_begin() {
-                self.record(part, value);
+                self.add(part, value);
                 part.end();
                 return;
             }
@@ -264,19 +183,35 @@ impl Distribution {
         }
     }
 
+    /// What is shared with nobody who counts, for handles to keep.
+    pub(crate) fn own(&self) -> Option<&Arc<Own>> {
+        self.own.as_ref()
+    }
+
+    /// Changes with `steering`, but is only read by writers.
+    fn version(&self) -> &AtomicU64 {
+        self.own.as_ref().map_or(&self.version, |own| &own.version)
+    }
+
     /// Counts a value in a part that this thread is the writer of.
-    #[inline]
-    fn record(&self, part: &Part, value: f64) {
-        let version = self.version.load(Ordering::Acquire);
-        if !part.conforms_to(version) {
+    fn add(&self, part: &Part, value: f64) {
+        if !part.conforms_to(self.version().load(Ordering::Acquire)) {
             self.conform(part);
         }
+        if !self.shape.count_plainly(part, value, |cells| part.count(cells, value)) {
+            self.record(part, value);
+        }
+    }
+
+    /// The same, whatever it takes.
+    #[inline(never)]
+    fn record(&self, part: &Part, value: f64) {
         part.add_sum(value);
         if let Some(bounds) = &self.shape.classic {
-            part.add_classic(bounds.index_of(value));
+            part.classic_cell(bounds.index_of(value)).into_iter().for_each(|cell| add(cell, 1));
         }
         if let Some(native) = &self.shape.native {
-            part.add_native(value, finest_index);
+            part.add_native(value);
             if part.len() > native.max_buckets {
                 self.limit(part, native, value);
             }
@@ -286,7 +221,7 @@ impl Distribution {
     #[cold]
     fn conform(&self, part: &Part) {
         let steering = self.steering();
-        part.conform(steering.layout, self.version.load(Ordering::Relaxed));
+        part.conform(steering.layout, self.version().load(Ordering::Relaxed), self.shape.max_buckets());
     }
 
     /// One step towards fewer buckets: a reset if the last one is long ago, else a wider zero bucket, else half the
@@ -295,9 +230,9 @@ impl Distribution {
     #[inline(never)]
     fn limit(&self, part: &Part, native: &NativeShape, value: f64) {
         let mut steering = self.steering();
-        if !part.conforms_to(self.version.load(Ordering::Relaxed)) {
+        if !part.conforms_to(self.version().load(Ordering::Relaxed)) {
             // Somebody else has changed the layout, which may be enough.
-            part.conform(steering.layout, self.version.load(Ordering::Relaxed));
+            part.conform(steering.layout, self.version().load(Ordering::Relaxed), native.max_buckets);
             return;
         }
         if let Some(min_reset) = native.min_reset {
@@ -305,7 +240,7 @@ impl Distribution {
                 self.reset_to(&mut steering, native.start, Some(Timestamp::now()));
                 drop(steering);
                 // The value that was one too many is the first of the new ones.
-                self.record(part, value);
+                self.add(part, value);
                 return;
             }
             steering.reset_is_due = true;
@@ -318,8 +253,8 @@ impl Distribution {
             None if layout.halvings < 12 => layout.halvings += 1,
             None => return,
         }
-        let version = self.version.fetch_add(1, Ordering::Release) + 1;
-        part.conform(steering.layout, version);
+        let version = self.version().fetch_add(1, Ordering::Release) + 1;
+        part.conform(steering.layout, version, native.max_buckets);
     }
 
     fn reset_to(&self, steering: &mut Steering, layout: Layout, start: Option<Timestamp>) {
@@ -327,7 +262,7 @@ impl Distribution {
         steering.start = start;
         steering.last_reset = Instant::now();
         steering.reset_is_due = false;
-        self.version.fetch_add(1, Ordering::Release);
+        self.version().fetch_add(1, Ordering::Release);
     }
 
     /// Everything begins anew, at one moment for all threads. `start` is when that was, if nobody else knows.
@@ -366,8 +301,8 @@ impl Distribution {
             part.end();
             to.used += 1;
         }
-        let Some(own) = self.own.get() else { return };
-        for stripe in own.iter() {
+        let Some(own) = &self.own else { return };
+        for stripe in own.stripes() {
             to.copy(1);
             if let [.., first, second] = to.parts.get_mut(..to.used + 2).unwrap_or_default() {
                 stripe.read(first, second);
@@ -392,7 +327,7 @@ impl Distribution {
             }
             steering.layout.halvings = steering.layout.halvings.max(read.layout.halvings);
             steering.reset_is_due = native.min_reset.is_some();
-            self.version.fetch_add(1, Ordering::Release);
+            self.version().fetch_add(1, Ordering::Release);
         }
         if steering.reset_is_due && native.min_reset.is_some_and(|min| steering.last_reset.elapsed() >= min) {
             // What was read is shown; what comes from now on is new.
@@ -433,8 +368,8 @@ pub(crate) struct Reading {
     pub(crate) zero: u64,
     pub(crate) positive: SideReading,
     pub(crate) negative: SideReading,
-    /// Whether below zero, index, count; sorted.
-    buckets: Vec<(bool, i32, u64)>,
+    /// Added up.
+    buckets: Vec<Bucket>,
     parts: Vec<PartCopy>,
     used: usize,
 }
@@ -541,19 +476,7 @@ impl Reading {
         }
         let nan: u64 = parts().map(|part| part.nan).sum();
         self.count = self.zero + nan + self.buckets.iter().map(|bucket| bucket.2).sum::<u64>();
-        self.add_up();
-    }
-
-    /// Makes one of buckets that are the same.
-    fn add_up(&mut self) {
-        self.buckets.sort_unstable_by_key(|&(is_negative, index, _)| (is_negative, index));
-        self.buckets.dedup_by(|next, kept| {
-            let same = (next.0, next.1) == (kept.0, kept.1);
-            if same {
-                kept.2 += next.2;
-            }
-            same
-        });
+        add_up(&mut self.buckets);
     }
 
     fn halve(&mut self) {
@@ -561,7 +484,7 @@ impl Reading {
         for bucket in &mut self.buckets {
             bucket.1 = merged_bucket(bucket.1, 1);
         }
-        self.add_up();
+        add_up(&mut self.buckets);
     }
 
     /// Lays the buckets out in spans.

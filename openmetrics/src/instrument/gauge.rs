@@ -139,6 +139,7 @@ impl GaugeCell<f64> {
 impl<N: GaugeNumber> Cell for GaugeCell<N> {
     type Shape = ();
     type Reading = N;
+    type Near = ();
 
     fn shape(options: &Options) -> Result<(), Error> {
         options.no_buckets()
@@ -151,6 +152,8 @@ impl<N: GaugeNumber> Cell for GaugeCell<N> {
     fn clear(&self) {
         self.set(N::default());
     }
+
+    fn near(&self) {}
 
     fn read(&self, into: &mut N) {
         *into = self.get();

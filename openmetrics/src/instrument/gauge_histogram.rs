@@ -155,6 +155,7 @@ pub struct GaugeHistogramReading {
 impl Cell for GaugeHistogramCell {
     type Shape = Arc<Shape>;
     type Reading = GaugeHistogramReading;
+    type Near = ();
 
     fn shape(options: &Options) -> Result<Arc<Shape>, Error> {
         let bounds = options.buckets.as_deref().unwrap_or(&DEFAULT_BUCKETS);
@@ -176,6 +177,8 @@ impl Cell for GaugeHistogramCell {
     fn clear(&self) {
         self.set([]);
     }
+
+    fn near(&self) {}
 
     fn read(&self, into: &mut GaugeHistogramReading) {
         into.here.clone_from(&self.here());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::distribution::{Distribution, Reading, Shape};
 use super::exemplar::{Kept, Place};
 use super::options::{Native, refused};
+use super::own::Own;
 use super::slot::Slot;
 use super::timer::Timer;
 use super::{Cell, Metric, Options, handle};
@@ -39,6 +40,16 @@ pub struct Histogram(Slot<HistogramCell>);
 handle!(Histogram, HistogramCell, MetricType::Histogram);
 
 impl Histogram {
+    /// Counts one event of this size.
+    ///
+    /// NaN counts, and makes the sum NaN for good, but is in no native bucket (NH-22); infinities are in the last ones.
+    #[inline]
+    pub fn observe(&self, value: f64) {
+        if !self.0.near().as_ref().is_some_and(|own| own.observe(value)) {
+            self.0.entry().cell.observe_any(value);
+        }
+    }
+
     /// Measures until the guard is dropped, and observes the seconds.
     pub fn start_timer(&self) -> Timer {
         Timer::new(self.clone())
@@ -77,11 +88,18 @@ impl HistogramCell {
     /// NaN counts, and makes the sum NaN for good, but is in no native bucket (NH-22); infinities are in the last ones.
     #[inline]
     pub fn observe(&self, value: f64) {
-        self.values.observe(value);
         if self.takes_spans {
-            if let Some(place) = self.exemplar_of(value) {
-                place.take_span(value);
-            }
+            self.observe_any(value);
+        } else {
+            self.values.observe(value);
+        }
+    }
+
+    #[inline(never)]
+    fn observe_any(&self, value: f64) {
+        self.values.observe(value);
+        if let Some(place) = self.takes_spans.then(|| self.exemplar_of(value)).flatten() {
+            place.take_span(value);
         }
     }
 
@@ -148,6 +166,7 @@ pub struct HistogramShape {
 impl Cell for HistogramCell {
     type Shape = HistogramShape;
     type Reading = HistogramReading;
+    type Near = Option<Arc<Own>>;
 
     fn shape(options: &Options) -> Result<Self::Shape, Error> {
         // Classic buckets beside native ones are for formats and servers that know no native ones.
@@ -169,6 +188,10 @@ impl Cell for HistogramCell {
     fn clear(&self) {
         self.values.reset(None);
         self.exemplars.get().into_iter().flatten().for_each(Place::clear);
+    }
+
+    fn near(&self) -> Self::Near {
+        self.values.own().filter(|_| !self.takes_spans).cloned()
     }
 
     fn read(&self, into: &mut HistogramReading) {

@@ -4,25 +4,28 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::Options;
+use super::buckets::add;
 use super::part::{Layout, Part, PartCopy};
 use super::slot::Entry;
 use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
-/// Values that each writer observes.
-const VALUES: [f64; 2] = [1.0, 16.0];
+/// Values that each writer observes; of one native bucket at the coarsest resolution.
+const VALUES: [f64; 2] = [2.0, 16.0];
 
-/// A part that has its table already, as `OnceLock`s are none of loom's.
+/// A part that has its bucket already, as `OnceLock`s are none of loom's.
 fn part() -> Part {
     let part = Part::new(2);
-    part.conform(Layout { generation: 0, halvings: 5, threshold: 0.0 }, 1);
+    part.conform(Layout { generation: 0, halvings: 12, threshold: 0.0 }, 1, 10);
     record(&part, VALUES[0]);
     part
 }
 
 fn record(part: &Part, value: f64) {
     part.add_sum(value);
-    part.add_classic(usize::from(value > 1.0));
-    part.add_native(value, |_| 32);
+    if let Some(cell) = part.classic_cell(usize::from(value > 2.0)) {
+        add(cell, 1);
+    }
+    part.add_native(value);
 }
 
 fn two_share_a_part(begin: fn(&Part) -> bool) {
@@ -76,7 +79,7 @@ fn a_part_is_read(read: fn(&Part, &mut PartCopy) -> bool) {
         };
         let begun = part.begin_owned();
         part.add_sum(VALUES[1]);
-        part.add_classic(1);
+        add(part.classic_cell(1).unwrap(), 1);
         part.end_owned(begun);
         reader.join().unwrap();
     });

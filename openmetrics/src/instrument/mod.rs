@@ -21,6 +21,7 @@
 #![allow(clippy::inline_always)]
 
 mod bounds;
+mod buckets;
 mod callback;
 mod cells;
 mod counter;
@@ -34,10 +35,12 @@ mod histogram;
 mod info;
 mod labels;
 mod lifetime;
+mod lines;
 #[cfg(all(loom, test))]
 mod loom_models;
 mod number;
 mod options;
+mod own;
 mod part;
 mod slot;
 mod stateset;
@@ -120,6 +123,9 @@ pub trait Cell: Send + Sync + Sized + 'static {
     /// What it says at a moment; kept from one to the next so that nothing is allocated for each.
     type Reading: Default;
 
+    /// What a handle keeps of it, to count in what is the thread's own.
+    type Near: Clone + Send + Sync + 'static;
+
     #[doc(hidden)]
     fn shape(options: &Options) -> Result<Self::Shape, Error>;
 
@@ -133,11 +139,9 @@ pub trait Cell: Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn read(&self, into: &mut Self::Reading);
 
-    /// The cell of the thread's own that everything is counted in which can be, if there is one.
+    /// What handles keep.
     #[doc(hidden)]
-    fn near(&self) -> cells::Near {
-        cells::Near::NONE
-    }
+    fn near(&self) -> Self::Near;
 
     /// What it says, if that is a number and nothing else.
     #[doc(hidden)]

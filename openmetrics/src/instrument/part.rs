@@ -1,8 +1,9 @@
 //! A part of a histogram: what one thread counts at a time.
 
+use super::buckets::{Bucket, Buckets, add, add_up};
+use super::lines::Lines;
 use super::sync::{AtomicU32, AtomicU64, Ordering, fence};
-use crate::model::merged_bucket;
-use crate::sync::OnceLock;
+use crate::model::{Schema, finest_index, merged_bucket};
 
 /// Sum and buckets that one thread writes at a time, and others read whole.
 ///
@@ -13,28 +14,20 @@ use crate::sync::OnceLock;
 pub(crate) struct Part {
     seq: AtomicU64,
     sum: AtomicU64,
-    /// Observations that were NaN, which no native bucket has.
-    nan: AtomicU64,
+    /// The version of the layout that the part conforms to, from 1.
+    version: AtomicU64,
+    native: Buckets,
+    classic: Lines<AtomicU64>,
+    /// Observations in the zero bucket, and those that were NaN, which no native bucket has.
     zero: AtomicU64,
+    nan: AtomicU64,
     /// How many times neighbours of schema 8 were merged.
     halvings: AtomicU32,
     /// The zero threshold.
     threshold: AtomicU64,
-    /// The version of the layout that the part conforms to, and the layout's generation then.
-    version: AtomicU64,
+    /// The layout's generation.
     generation: AtomicU64,
-    classic: Box<[AtomicU64]>,
-    /// Native buckets in open addressing: key and count in turn. Each table is twice the one before.
-    tables: [OnceLock<Box<[AtomicU64]>>; TABLES],
-    /// The table in use, and how many buckets are in it.
-    table: AtomicU32,
-    len: AtomicU32,
 }
-
-const TABLES: usize = 11;
-const SMALLEST: usize = 16;
-/// More buckets than this are never kept, whatever the limit: half of the last table.
-pub(crate) const BUCKETS_MAX: u32 = (SMALLEST << (TABLES - 1)) as u32 / 2 - 16;
 
 /// Where the part's buckets are: what all parts of a histogram are brought to.
 #[derive(Clone, Copy, PartialEq)]
@@ -55,29 +48,7 @@ pub(crate) struct PartCopy {
     pub(crate) nan: u64,
     pub(crate) zero: u64,
     pub(crate) classic: Vec<u64>,
-    /// Whether below zero, index, count.
-    pub(crate) native: Vec<(bool, i32, u64)>,
-}
-
-#[inline]
-fn add(cell: &AtomicU64, by: u64) {
-    cell.store(cell.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
-}
-
-/// A bucket as a key; never 0, which is an empty place.
-#[inline]
-fn key_of(is_negative: bool, index: i32) -> u64 {
-    1 << 33 | u64::from(is_negative) << 32 | u64::from(index as u32)
-}
-const fn bucket_of(key: u64) -> (bool, i32) {
-    (key >> 32 & 1 == 1, key as u32 as i32)
-}
-
-/// Where a key belongs: eight neighbours stay neighbours, as histograms are mostly of neighbours.
-#[inline]
-fn home(key: u64) -> usize {
-    let spread = (key >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    (spread << 3 | (key & 7)) as usize
+    pub(crate) native: Vec<Bucket>,
 }
 
 impl Part {
@@ -87,16 +58,14 @@ impl Part {
         Self {
             seq: zero(),
             sum: zero(),
-            nan: zero(),
+            version: zero(),
+            native: Buckets::new(),
+            classic: Lines::new(classic, zero),
             zero: zero(),
+            nan: zero(),
             halvings: AtomicU32::new(0),
             threshold: zero(),
-            version: zero(),
             generation: zero(),
-            classic: (0..classic).map(|_| zero()).collect(),
-            tables: [const { OnceLock::new() }; TABLES],
-            table: AtomicU32::new(0),
-            len: AtomicU32::new(0),
         }
     }
 
@@ -144,60 +113,68 @@ impl Part {
         self.version.load(Ordering::Relaxed) == version
     }
 
-    /// Brings it to a layout: of another generation, it begins anew. Of the writer.
+    /// Makes the writer look again at what the part is to conform to, and at whether it is the one to write. Of anybody.
+    pub(crate) fn unsettle(&self) {
+        self.version.store(0, Ordering::Relaxed);
+    }
+
+    /// Brings it to a layout: of another generation, it begins anew. With more than `max_buckets`, each observation is looked
+    /// at twice. Of the writer.
     #[cold]
-    pub(crate) fn conform(&self, layout: Layout, version: u64) {
-        let is_old = self.generation.load(Ordering::Relaxed) != layout.generation;
+    pub(crate) fn conform(&self, layout: Layout, version: u64, max_buckets: u32) {
         let mut buckets = Vec::new();
-        self.buckets(&mut buckets);
-        for cell in self
-            .tables
-            .get(self.table.load(Ordering::Relaxed) as usize)
-            .and_then(OnceLock::get)
-            .into_iter()
-            .flatten()
-        {
-            cell.store(0, Ordering::Relaxed);
-        }
-        self.len.store(0, Ordering::Relaxed);
-        if is_old {
+        if self.generation.load(Ordering::Relaxed) == layout.generation {
+            self.native.read(&mut buckets);
+            let halvings = layout.halvings.saturating_sub(self.halvings.load(Ordering::Relaxed));
+            buckets.retain_mut(|(_, index, count)| {
+                *index = merged_bucket(*index, halvings);
+                let is_covered = layout.covers(*index);
+                if is_covered {
+                    add(&self.zero, *count);
+                }
+                !is_covered
+            });
+        } else {
             for cell in self.classic.iter().chain([&self.sum, &self.nan, &self.zero]) {
                 cell.store(0, Ordering::Relaxed);
             }
-        } else {
-            let halvings = layout.halvings.saturating_sub(self.halvings.load(Ordering::Relaxed));
-            for (is_negative, index, count) in buckets {
-                let index = merged_bucket(index, halvings);
-                if layout.covers(index) {
-                    add(&self.zero, count);
-                } else {
-                    self.add_bucket(is_negative, index, count);
-                }
-            }
         }
+        add_up(&mut buckets);
+        self.native.lay_out(&buckets, layout.schema(), layout.threshold, max_buckets);
         self.halvings.store(layout.halvings, Ordering::Relaxed);
         self.threshold.store(layout.threshold.to_bits(), Ordering::Relaxed);
         self.generation.store(layout.generation, Ordering::Relaxed);
         self.version.store(version, Ordering::Relaxed);
     }
 
-    /// Adds to the sum. Of the writer, as all that follow.
-    #[inline]
+    /// Counts a value in these cells. Of the writer, as all that follow.
+    #[inline(always)]
+    pub(crate) fn count(&self, cells: &[&AtomicU64], value: f64) {
+        self.add_sum(value);
+        for cell in cells {
+            add(cell, 1);
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn add_sum(&self, value: f64) {
         let sum = f64::from_bits(self.sum.load(Ordering::Relaxed));
         self.sum.store((sum + value).to_bits(), Ordering::Relaxed);
     }
 
-    #[inline]
-    pub(crate) fn add_classic(&self, bucket: usize) {
-        if let Some(cell) = self.classic.get(bucket) {
-            add(cell, 1);
-        }
+    #[inline(always)]
+    pub(crate) fn classic_cell(&self, bucket: usize) -> Option<&AtomicU64> {
+        self.classic.get(bucket)
     }
 
-    /// Counts a value in its native bucket.
-    #[inline]
-    pub(crate) fn add_native(&self, value: f64, finest_index: impl FnOnce(f64) -> i32) {
+    /// See [`Buckets::plain`].
+    #[inline(always)]
+    pub(crate) fn plain_native_cell(&self, value: f64) -> Option<&AtomicU64> {
+        self.native.plain(value)
+    }
+
+    /// Counts a value in its native bucket. Afterwards there may be one more.
+    pub(crate) fn add_native(&self, value: f64) {
         let magnitude = value.abs();
         if magnitude <= f64::from_bits(self.threshold.load(Ordering::Relaxed)) {
             add(&self.zero, 1);
@@ -205,74 +182,20 @@ impl Part {
             add(&self.nan, 1);
         } else {
             let index = merged_bucket(finest_index(magnitude), self.halvings.load(Ordering::Relaxed));
-            self.add_bucket(value < 0.0, index, 1);
+            self.native.add(value < 0.0, index, 1);
         }
-    }
-
-    #[inline]
-    fn add_bucket(&self, is_negative: bool, index: i32, count: u64) {
-        let key = key_of(is_negative, index);
-        if let Some(table) =
-            self.tables.get(self.table.load(Ordering::Relaxed) as usize).and_then(OnceLock::get)
-        {
-            if let Some(cell) = find(table, key) {
-                add(cell, count);
-                return;
-            }
-        }
-        self.insert(key, count);
-    }
-
-    #[cold]
-    fn insert(&self, key: u64, count: u64) {
-        let now = self.table.load(Ordering::Relaxed);
-        let len = self.len.load(Ordering::Relaxed);
-        let make = |table: u32| {
-            let table = (table as usize).min(TABLES - 1);
-            &**self.tables[table]
-                .get_or_init(|| (0..(2 * SMALLEST) << table).map(|_| AtomicU64::new(0)).collect())
-        };
-        let mut table = make(now);
-        if len as usize * 4 >= table.len() && (now as usize) < TABLES - 1 {
-            let larger = make(now + 1);
-            for pair in table.chunks_exact(2) {
-                if let [old, count] = pair {
-                    if old.load(Ordering::Relaxed) != 0 {
-                        put(larger, old.load(Ordering::Relaxed), count.load(Ordering::Relaxed));
-                    }
-                }
-            }
-            self.table.store(now + 1, Ordering::Relaxed);
-            table = larger;
-        }
-        put(table, key, count);
-        self.len.store(len + 1, Ordering::Relaxed);
     }
 
     /// How many native buckets there are.
     pub(crate) fn len(&self) -> u32 {
-        self.len.load(Ordering::Relaxed)
+        self.native.len()
     }
 
     /// The lowest index on either side.
     pub(crate) fn lowest(&self) -> Option<i32> {
         let mut buckets = Vec::new();
-        self.buckets(&mut buckets);
+        self.native.read(&mut buckets);
         buckets.into_iter().map(|(_, index, _)| index).min()
-    }
-
-    fn buckets(&self, to: &mut Vec<(bool, i32, u64)>) {
-        to.clear();
-        let table = self.tables.get(self.table.load(Ordering::Relaxed) as usize).and_then(OnceLock::get);
-        for pair in table.into_iter().flat_map(|table| table.chunks_exact(2)) {
-            if let [key, count] = pair {
-                let key = key.load(Ordering::Relaxed);
-                if key != 0 {
-                    let (is_negative, index) = bucket_of(key);
-                    to.push((is_negative, index, count.load(Ordering::Relaxed)));
-                }
-            }
-        }
     }
 
     /// Copies what belongs together; `false` if the writer came in between.
@@ -295,8 +218,8 @@ impl Part {
         to.nan = self.nan.load(Ordering::Relaxed);
         to.zero = self.zero.load(Ordering::Relaxed);
         to.classic.clear();
-        to.classic.extend(self.classic.iter().map(|bucket| bucket.load(Ordering::Relaxed)));
-        self.buckets(&mut to.native);
+        to.classic.extend(self.classic.iter().map(|cell| cell.load(Ordering::Relaxed)));
+        self.native.read(&mut to.native);
     }
 }
 
@@ -306,35 +229,7 @@ impl Layout {
         self.schema().upper_bound(index) <= self.threshold
     }
 
-    pub(crate) fn schema(&self) -> crate::model::Schema {
-        crate::model::Schema::exponential(8 - self.halvings as i32).unwrap_or(crate::model::Schema::MIN)
-    }
-}
-
-#[inline]
-fn find(table: &[AtomicU64], key: u64) -> Option<&AtomicU64> {
-    let mask = table.len() / 2 - 1;
-    let mut at = home(key) & mask;
-    // There is always an empty place.
-    loop {
-        let [kept, count] = table.get(2 * at..2 * at + 2)? else { return None };
-        match kept.load(Ordering::Relaxed) {
-            0 => return None,
-            found if found == key => return Some(count),
-            _ => at = (at + 1) & mask,
-        }
-    }
-}
-
-fn put(table: &[AtomicU64], key: u64, count: u64) {
-    let mask = table.len() / 2 - 1;
-    let mut at = home(key) & mask;
-    while let Some([kept, to]) = table.get(2 * at..2 * at + 2) {
-        if kept.load(Ordering::Relaxed) == 0 {
-            kept.store(key, Ordering::Relaxed);
-            to.store(count, Ordering::Relaxed);
-            return;
-        }
-        at = (at + 1) & mask;
+    pub(crate) fn schema(&self) -> Schema {
+        Schema::exponential(8 - self.halvings as i32).unwrap_or(Schema::MIN)
     }
 }

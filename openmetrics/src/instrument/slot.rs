@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Cell;
-use super::cells::Near;
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::model::Timestamp;
 
@@ -136,11 +135,11 @@ impl<C> Entry<C> {
 const NANOS: u64 = 1_000_000_000;
 
 /// A counted reference to one metric. What [`Counter`](super::Counter) and its like are made of.
-pub struct Slot<C> {
+pub struct Slot<C: Cell> {
     entries: Arc<[Entry<C>]>,
     at: u32,
-    /// The cell of the thread's own that it counts in, here so that reaching it follows no reference.
-    near: Near,
+    /// Here, so that what is the thread's own is reached without following references.
+    near: C::Near,
 }
 
 impl<C: Cell> Slot<C> {
@@ -155,33 +154,31 @@ impl<C: Cell> Slot<C> {
 
     /// A reference to an entry that the caller has counted himself in to, which is handed over.
     pub(crate) fn held(entries: Arc<[Entry<C>]>, at: u32) -> Self {
-        let near = entries.get(at as usize).map_or(Near::NONE, |entry| entry.cell.near());
+        let near = entries[at as usize].cell.near();
         Self { entries, at, near }
     }
 
     /// See [`Cell::near`].
     #[inline(always)]
-    pub(crate) fn near(&self) -> Near {
-        self.near
+    pub(crate) fn near(&self) -> &C::Near {
+        &self.near
     }
-}
 
-impl<C> Slot<C> {
     #[inline]
     pub(crate) fn entry(&self) -> &Entry<C> {
         &self.entries[self.at as usize] // `at` is within from the beginning, and a slice does not shrink
     }
 }
 
-impl<C> Clone for Slot<C> {
+impl<C: Cell> Clone for Slot<C> {
     fn clone(&self) -> Self {
         // The caller is counted, so a dead entry stays his, too: its writes go nowhere, which is right.
         self.entry().hold_again();
-        Self { entries: Arc::clone(&self.entries), at: self.at, near: self.near }
+        Self { entries: Arc::clone(&self.entries), at: self.at, near: self.near.clone() }
     }
 }
 
-impl<C> Drop for Slot<C> {
+impl<C: Cell> Drop for Slot<C> {
     fn drop(&mut self) {
         self.entry().release();
     }

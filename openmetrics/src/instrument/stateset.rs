@@ -80,6 +80,7 @@ impl<E: LabelEnum> StateSetCell<E> {
 impl<E: LabelEnum> Cell for StateSetCell<E> {
     type Shape = ();
     type Reading = u64;
+    type Near = ();
 
     fn shape(options: &Options) -> Result<(), Error> {
         match E::NAMES.len() {
@@ -95,6 +96,8 @@ impl<E: LabelEnum> Cell for StateSetCell<E> {
     fn clear(&self) {
         self.on.store(0, Ordering::Relaxed);
     }
+
+    fn near(&self) {}
 
     fn read(&self, into: &mut u64) {
         *into = self.on.load(Ordering::Relaxed);

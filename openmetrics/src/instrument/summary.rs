@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::distribution::{Distribution, Reading, Shape};
 use super::options::refused;
+use super::own::Own;
 use super::slot::Slot;
 use super::window::Window;
 use super::{Cell, Metric, Options, handle};
@@ -34,6 +35,14 @@ pub struct Summary(Slot<SummaryCell>);
 handle!(Summary, SummaryCell, MetricType::Summary);
 
 impl Summary {
+    /// Counts one event of this size.
+    #[inline]
+    pub fn observe(&self, value: f64) {
+        if !self.0.near().as_ref().is_some_and(|own| own.observe(value)) {
+            self.0.entry().cell.observe(value);
+        }
+    }
+
     /// Back to nothing, counting from now.
     pub fn reset(&self) {
         self.slot().entry().cell.clear();
@@ -57,10 +66,10 @@ impl SummaryCell {
     /// Counts one event of this size.
     #[inline]
     pub fn observe(&self, value: f64) {
-        self.values.observe(value);
         if let Some((_, window)) = &self.window {
             window.lock().unwrap_or_else(PoisonError::into_inner).add(value, Instant::now());
         }
+        self.values.observe(value);
     }
 
     /// Counts one event of this many seconds.
@@ -99,6 +108,7 @@ pub struct SummaryShape {
 impl Cell for SummaryCell {
     type Shape = SummaryShape;
     type Reading = SummaryReading;
+    type Near = Option<Arc<Own>>;
 
     fn shape(options: &Options) -> Result<Self::Shape, Error> {
         options.no_buckets()?;
@@ -128,6 +138,10 @@ impl Cell for SummaryCell {
         if let Some((_, window)) = &self.window {
             window.lock().unwrap_or_else(PoisonError::into_inner).clear(Instant::now());
         }
+    }
+
+    fn near(&self) -> Self::Near {
+        self.values.own().filter(|_| self.window.is_none()).cloned()
     }
 
     fn read(&self, into: &mut SummaryReading) {

@@ -47,5 +47,5 @@ pub(crate) use label::{
     Part, Rendered, escape, render, render_protobuf, render_protobuf_label, render_protobuf_renamed, varint,
     varint_len,
 };
-pub(crate) use native::{finest_index, merged_bucket};
+pub(crate) use native::{FINEST_RAISE, finest_index, merged_bucket, raised_finest_index};
 pub(crate) use rows::{Image, Row};

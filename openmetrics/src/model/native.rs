@@ -83,7 +83,7 @@ impl Schema {
         let per_octave = 1_i64 << self.0.max(0);
         let index = i64::from(index) << (-self.0).max(0);
         let (octave, within) = (index.div_euclid(per_octave), index.rem_euclid(per_octave));
-        let mantissa = BOUNDS.get((within << (8 - self.0.max(0))) as usize).copied().unwrap_or(0);
+        let mantissa = OCTAVE.get((within << (8 - self.0.max(0))) as usize).copied().unwrap_or(0);
         match octave {
             1024 if within == 0 => f64::MAX,
             1024.. => f64::INFINITY,
@@ -115,52 +115,52 @@ pub(crate) fn finest_index(magnitude: f64) -> i32 {
     if bits >> MANTISSA_BITS == 0 {
         // Subnormal: a normal number 2^54 times as large has the same place, 54 octaves higher.
         bits = (magnitude * 18_014_398_509_481_984.0).to_bits();
-        return normal_index(bits) - 54 * 256;
+        return finest_index_of_normal(bits) - 54 * 256;
     }
     if magnitude == f64::INFINITY {
         return 1024 * 256 + 1;
     }
-    normal_index(bits)
+    finest_index_of_normal(bits)
 }
 
+/// The same of the bits of a number that is neither subnormal nor infinite.
 #[inline]
-fn normal_index(bits: u64) -> i32 {
-    let octave = (bits >> MANTISSA_BITS & 0x7ff) as i32 - 1023;
-    let mantissa = bits & ((1 << MANTISSA_BITS) - 1);
-    let guess = FIRST_NOT_BELOW[(mantissa >> (MANTISSA_BITS - 9)) as usize & 511];
-    let place = i32::from(guess) + i32::from(BOUNDS[guess as usize & 511] < mantissa);
-    (octave << 8) + place
+fn finest_index_of_normal(bits: u64) -> i32 {
+    raised_finest_index(bits) as i32 - FINEST_RAISE
 }
 
-/// For each 512th of an octave, the first bound that is not below its beginning. At most one bound lies within, since the
-/// narrowest bucket is wider.
-static FIRST_NOT_BELOW: [u16; 512] = {
+/// The same as a number of its own for each octave and sign, from 0 with the least octave; nothing is asked about the bits.
+#[inline]
+pub(crate) fn raised_finest_index(bits: u64) -> i64 {
+    let mantissa = bits & ((1 << MANTISSA_BITS) - 1);
+    let near = NEAREST[(mantissa >> (MANTISSA_BITS - 9)) as usize & 511];
+    let place = (near & 511) as i64 + i64::from(near >> 9 < mantissa);
+    ((bits >> MANTISSA_BITS) << 8) as i64 + place
+}
+
+/// How much higher [`raised_finest_index`] is for positive numbers.
+pub(crate) const FINEST_RAISE: i32 = 1023 << 8;
+
+/// For each 512th of an octave, the first bound that is not below its beginning: its mantissa, and in the lowest nine bits its
+/// number. At most one bound lies within, since the narrowest bucket is wider.
+static NEAREST: [u64; 512] = {
     let mut table = [0; 512];
     let (mut slot, mut bound) = (0, 0);
     while slot < 512 {
-        while BOUNDS[bound] < (slot as u64) << (MANTISSA_BITS - 9) {
+        while bound < 256 && OCTAVE[bound] < (slot as u64) << (MANTISSA_BITS - 9) {
             bound += 1;
         }
-        table[slot] = bound as u16;
+        let mantissa = if bound < 256 { OCTAVE[bound] } else { 1 << MANTISSA_BITS };
+        table[slot] = mantissa << 9 | bound as u64;
         slot += 1;
     }
     table
 };
 
 /// The mantissas of the bounds of schema 8 in one octave: 2^(i/256), within one unit in the last place. They are those
-/// that Prometheus and its Go client compare with; behind them the next octave, then filling.
-static BOUNDS: [u64; 512] = {
-    let mut bounds = [1 << MANTISSA_BITS; 512];
-    let mut i = 0;
-    while i < OCTAVE.len() {
-        bounds[i] = OCTAVE[i];
-        i += 1;
-    }
-    bounds
-};
-
+/// that Prometheus and its Go client compare with.
 #[rustfmt::skip]
-const OCTAVE: [u64; 256] = [
+static OCTAVE: [u64; 256] = [
     0x0_0000_0000_0000, 0x0_0b1a_fa5a_bcbf, 0x0_163d_a9fb_3335, 0x0_2168_143b_0281, 0x0_2c9a_3e77_8061, 0x0_37d4_2e11_bbcc,
     0x0_4315_e86e_7f84, 0x0_4e5f_72f6_54b1, 0x0_59b0_d315_8574, 0x0_650a_0e3c_1f89, 0x0_706b_29dd_f6dd, 0x0_7bd4_2b72_a836,
     0x0_8745_1875_9bc8, 0x0_92bd_f666_07e0, 0x0_9e3e_cac6_f383, 0x0_a9c7_9b1f_3919, 0x0_b558_6cf9_890f, 0x0_c0f1_45e4_6c85,
