@@ -8,8 +8,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::Resource;
@@ -54,6 +55,8 @@ pub struct Shared {
     scrape: AtomicU64,
     /// All network interfaces, as netlink tells them.
     links: Mutex<Links>,
+    /// `/proc/stat`, and the scrape that it was read in.
+    stat: Mutex<(u64, Option<KeptFile>)>,
 }
 
 /// The answer to a dump of interfaces, and the scrape that it is of.
@@ -124,6 +127,22 @@ impl Host {
         if let Ok(mut links) = self.shared.links.lock() {
             *links = Links { scrape, messages };
         }
+        Ok(())
+    }
+
+    /// Looks at the text of `/proc/stat`, which is read once a scrape; large machines take their time to make it.
+    pub fn stat(&mut self, look: impl FnOnce(&mut Self, &Path, &str)) -> Result<(), Error> {
+        let scrape = self.shared.scrape.load(Ordering::Relaxed);
+        let shared = Arc::clone(&self.shared);
+        // Who comes while another reads waits for the same file.
+        let (of, file) = &mut *shared.stat.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = file.get_or_insert_with(|| KeptFile::single(self.proc("stat")));
+        if *of != scrape || scrape == 0 {
+            *of = 0;
+            file.text()?;
+            *of = scrape;
+        }
+        look(self, &file.path, file.valid()?);
         Ok(())
     }
 
@@ -208,7 +227,8 @@ impl Host {
     fn names(&self, path: &Path, wanted: impl Fn(FileType) -> bool) -> Result<Vec<String>, Error> {
         let mut kept = self.folders.borrow_mut();
         if let Some((_, folder)) = kept.get(path) {
-            let listed = rustix::fs::seek(folder, SeekFrom::Start(0)).and_then(|_| names(folder, &wanted));
+            let listed = rustix::fs::seek(folder, SeekFrom::Start(0));
+            let listed = listed.and_then(|_| names(folder, Made::Sysfs, &wanted));
             match listed {
                 Ok(names) if !names.is_empty() => return Ok(names),
                 // The folder of a device that went away lists nothing; there may be a new one of the same name.
@@ -217,10 +237,11 @@ impl Host {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::io(path, e))?;
-        let names = names(&folder, &wanted).map_err(|e| Error::io(path, e))?;
+        let made = made(&folder);
+        let names = names(&folder, made, &wanted).map_err(|e| Error::io(path, e))?;
         // An empty one would be opened anew each time all the same.
         if !names.is_empty()
-            && made(&folder) == Made::Sysfs
+            && made == Made::Sysfs
             && let Some(place) = Place::take()
         {
             kept.insert(path.to_owned(), (place, folder));
@@ -229,13 +250,21 @@ impl Host {
     }
 }
 
+/// What a folder's entry takes at most: its numbers and its name, filled up.
+const LONGEST_ENTRY: usize = 32 + LONGEST_NAME;
+const LONGEST_NAME: usize = 256;
+
 /// The names of what is wanted in an open folder, sorted.
-fn names(folder: &OwnedFd, wanted: impl Fn(FileType) -> bool) -> Result<Vec<String>, Errno> {
+fn names(folder: &OwnedFd, made: Made, wanted: impl Fn(FileType) -> bool) -> Result<Vec<String>, Errno> {
     let mut buffer = Vec::with_capacity(FIRST_READ);
     let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
     let mut names = Vec::new();
-    while let Some(entry) = entries.next() {
+    let mut used = 0;
+    // sysfs hands out as many entries as there is room for, so where there is room left those were all.
+    while !(made == Made::Sysfs && used > 0 && entries.is_buffer_empty() && used + LONGEST_ENTRY < FIRST_READ) {
+        let Some(entry) = entries.next() else { break };
         let entry = entry?;
+        used += LONGEST_ENTRY - LONGEST_NAME + entry.file_name().count_bytes();
         let Some(name) = entry.file_name().to_str().ok().filter(|name| !matches!(*name, "." | "..")) else {
             continue;
         };
@@ -343,6 +372,11 @@ impl KeptFile {
         if let Cow::Owned(valid) = crate::text::valid(&self.data) {
             self.data = valid.into_bytes();
         }
+        self.valid()
+    }
+
+    /// What was read last, which was made valid.
+    fn valid(&self) -> Result<&str, Error> {
         std::str::from_utf8(&self.data).map_err(|_| Error::failed(&self.path, "not UTF-8"))
     }
 
@@ -350,6 +384,15 @@ impl KeptFile {
     pub fn bytes(&mut self) -> Result<&[u8], Error> {
         self.refresh()?;
         Ok(&self.data)
+    }
+
+    /// Whether the kernel, which announces changes of this file (`/proc/PID/mountinfo`, `/proc/mdstat`), has announced
+    /// none since the last call, or since it was opened.
+    pub fn is_unchanged(&self) -> bool {
+        let Some((_, file, _)) = &self.file else { return false };
+        let mut asked = [PollFd::new(file, PollFlags::PRI)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut asked, Some(&at_once)) == Ok(0)
     }
 
     /// Reads the file, which holds one unsigned integer.

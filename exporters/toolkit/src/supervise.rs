@@ -222,7 +222,10 @@ impl Round {
                 *place = Some(outcome);
             }
             state.missing -= 1;
-            if state.missing == 0 {
+            let last = state.missing == 0;
+            // Whoever is woken while the lock is held falls asleep again over it.
+            drop(state);
+            if last {
                 self.finished.notify_all();
             }
         }

@@ -222,7 +222,8 @@ impl Gatherer {
             self.end(&ask, &gathering, Some(stuck()));
             return;
         };
-        let job = tokio::task::spawn_blocking(move || {
+        // Nobody waits for the job: it catches its own panics, and who waits for its pages is told of each.
+        drop(tokio::task::spawn_blocking(move || {
             let work = || self.gather(&ask, &gathering);
             let failed = match catch_unwind(AssertUnwindSafe(work)) {
                 Ok(Ok(())) => None,
@@ -234,9 +235,7 @@ impl Gatherer {
             };
             self.end(&ask, &gathering, failed);
             drop(turn);
-        });
-        // The job catches its own panics; at a runtime's end nobody waits for it.
-        let _ = job.await;
+        }));
     }
 
     fn gather(&self, ask: &Ask, gathering: &Gathering) -> Result<(), Unavailable> {
@@ -246,6 +245,10 @@ impl Gatherer {
             let Some((rendering, coding)) = self.0.board.next(&ask.parameters, gathering) else {
                 return Ok(());
             };
+            // Told only now: mostly one page is all, and the end, which is told at once, brings it to its scrape.
+            if !bodies.is_empty() {
+                gathering.tag.tell();
+            }
             let body = if let Some((_, body)) = bodies.iter().find(|(r, _)| *r == rendering) {
                 body.clone()
             } else {
@@ -257,7 +260,6 @@ impl Gatherer {
             };
             let page = Page::with_compressors(&self.0.compressors, &ask.parameters, rendering, body, coding);
             gathering.done((rendering, coding), page);
-            gathering.tag.tell();
         }
     }
 

@@ -21,21 +21,18 @@ pub const fn is_classic_label_name(name: &str) -> bool {
     is_classic(name.as_bytes(), false)
 }
 
+/// Looks at every byte without leaving early: the compiler then takes sixteen at a time, and nearly all names are good.
 const fn is_classic(name: &[u8], colon: bool) -> bool {
+    let mut good = !name.is_empty() && !name[0].is_ascii_digit();
     let mut i = 0;
     while i < name.len() {
-        let ok = match name[i] {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => true,
-            b'0'..=b'9' => i > 0,
-            b':' => colon,
-            _ => false,
-        };
-        if !ok {
-            return false;
-        }
+        let byte = name[i];
+        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        let digit = byte.wrapping_sub(b'0') < 10;
+        good &= letter | digit | (byte == b'_') | (colon & (byte == b':'));
         i += 1;
     }
-    !name.is_empty()
+    good
 }
 
 macro_rules! name_type {

@@ -65,7 +65,6 @@ const TICKS_PER_SECOND: f64 = 100.0;
 const RESTART_SECONDS: f64 = 3.0;
 
 struct Cpu {
-    stat: KeptFile,
     times: Vec<Times>,
     with_guest: bool,
     details: Option<Details>,
@@ -93,7 +92,6 @@ impl Cpu {
         let wanted = setup.options.switch(&CPU_INFO) || flags.is_some() || bugs.is_some();
         let folder = setup.host.sys("devices/system/cpu");
         Ok(Self {
-            stat: KeptFile::single(setup.host.proc("stat")),
             times: Vec::new(),
             with_guest: setup.options.switch(&GUEST),
             details: wanted.then(|| Details {
@@ -112,20 +110,19 @@ impl Cpu {
     }
 
     fn update_times(&mut self, host: &mut Host) -> Result<(), Error> {
-        let path = self.stat.path().to_owned();
-        let text = self.stat.text()?;
-        for times in &mut self.times {
-            times.seen = false;
-        }
-        for line in text.lines().filter(|line| line.starts_with("cpu")) {
-            match parse_times(line) {
-                Some(Line::Cpu(cpu, read)) => merge(&mut self.times, cpu, &read),
-                Some(Line::All) => {}
-                None => host.note(Error::parse(&path, "cpuN and its times", line)),
+        host.stat(|host, path, text| {
+            for times in &mut self.times {
+                times.seen = false;
             }
-        }
-        self.times.retain(|times| times.seen);
-        Ok(())
+            for line in text.lines().filter(|line| line.starts_with("cpu")) {
+                match parse_times(line) {
+                    Some(Line::Cpu(cpu, read)) => merge(&mut self.times, cpu, &read),
+                    Some(Line::All) => {}
+                    None => host.note(Error::parse(path, "cpuN and its times", line)),
+                }
+            }
+            self.times.retain(|times| times.seen);
+        })
     }
 
     fn update_sysfs(&mut self, host: &mut Host) -> Result<(), Error> {

@@ -177,7 +177,7 @@ impl Diskstats {
             known.rotates = known.rotational.unsigned().is_ok_and(|rotates| rotates == 1);
             let path = self.udev.join(format!("b{}:{}", disk.major, disk.minor));
             let stamp = Stamp::of(&path).ok();
-            if stamp.is_none() || stamp != known.stamp {
+            if stamp != known.stamp {
                 known.udev = host.text(&path).map(|text| parse_udev(&text)).unwrap_or_default();
                 known.stamp = stamp;
             }

@@ -90,12 +90,18 @@ const ANSWER_AT_ONCE: [&[u8]; 10] =
 /// What `device_error` says of a mount that does not answer.
 const TIMEOUT: &str = "mountpoint timeout";
 
+/// The kernel announces mounts that come, go and change. What it does not, such as another first device of a btrfs, is
+/// seen this late at most.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(30);
+
 struct Filesystem {
     files: [KeptFile; 2],
     mount_filter: Filter,
     type_filter: Filter,
     timeout: Duration,
     supervisor: Supervisor,
+    /// When the mounts were read last.
+    read: Instant,
     /// The text that `mounts` was read from; it hardly ever changes.
     text: Vec<u8>,
     mounts: Vec<Mount>,
@@ -110,6 +116,8 @@ struct Mount {
     path: PathBuf,
     /// Whether it did not answer in time.
     late: bool,
+    /// The flags that it answered with last.
+    flags: Option<u64>,
 }
 
 /// What is told of a line in mountinfo.
@@ -132,13 +140,22 @@ impl Filesystem {
             type_filter: Filter::new(setup.options, &TYPES_EXCLUDE, &TYPES_INCLUDE)?,
             timeout: setup.options.duration(&MOUNT_TIMEOUT)?,
             supervisor: Supervisor::new(),
+            read: Instant::now(),
             text: Vec::new(),
             mounts: Vec::new(),
         })
     }
 
-    /// Reads the mounts, if they changed.
+    /// Whether the mounts are to be read again: the kernel says when they change.
+    fn is_outdated(&self) -> bool {
+        self.text.is_empty()
+            || self.read.elapsed() >= AT_LEAST_EVERY
+            || !self.files.iter().any(KeptFile::is_unchanged)
+    }
+
+    /// Reads the mounts, and looks at them if they changed.
     fn update_mounts(&mut self, host: &mut Host) -> Result<(), Error> {
+        self.read = Instant::now();
         let [first, second] = &mut self.files;
         let (path, text) = match first.bytes() {
             Err(error) if error.is_not_found() => (second.path().to_owned(), second.bytes()?),
@@ -151,9 +168,11 @@ impl Filesystem {
         let mut before = std::mem::take(&mut self.mounts);
         let mut waits: Vec<Vec<u8>> = Vec::new();
         let mut seen = HashSet::new();
+        let mut bad = false;
         for line in self.text.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
             let Some(parsed) = parse(line) else {
                 host.note(Error::parse(&path, "a mount", &text::valid(line)));
+                bad = true;
                 continue;
             };
             // What is below a mount that may not answer may not answer either.
@@ -174,7 +193,34 @@ impl Filesystem {
                 None => self.mounts.push(Mount::new(line, host.rootfs(inner_point), may_hang)),
             }
         }
+        if bad {
+            self.text.clear(); // to be told of each time
+        }
         Ok(())
+    }
+    /// Asks all mounts, and says whether one has other flags than before.
+    fn ask(&mut self) -> bool {
+        for mount in self.mounts.iter_mut().filter(|mount| mount.task.is_none()) {
+            let found = rustix::fs::statfs(&mount.path);
+            *mount.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        }
+        let slow = || self.mounts.iter().filter_map(|mount| mount.task.clone());
+        let tasks: Vec<Arc<Task>> = slow().collect();
+        if !tasks.is_empty() {
+            let outcomes = self.supervisor.run(&tasks, Instant::now() + self.timeout);
+            let slow = self.mounts.iter_mut().filter(|mount| mount.task.is_some());
+            for (mount, outcome) in slow.zip(outcomes) {
+                mount.late = outcome.state == State::Late;
+            }
+        }
+        let mut changed = false;
+        for mount in &mut self.mounts {
+            if let Ok(answer) = mount.answer() {
+                let flags = answer.f_flags as u64;
+                changed |= mount.flags.replace(flags).is_some_and(|before| before != flags);
+            }
+        }
+        changed
     }
 }
 
@@ -189,7 +235,7 @@ impl Mount {
                 Ok(())
             })
         });
-        Self { line, answer, task, path, late: false }
+        Self { line, answer, task, path, late: false, flags: None }
     }
 
     /// What it answered; an error is for the label `device_error`.
@@ -207,23 +253,17 @@ impl Mount {
 
 impl NodeCollector for Filesystem {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
-        if let Err(error) = self.update_mounts(host) {
+        if self.is_outdated()
+            && let Err(error) = self.update_mounts(host)
+        {
             self.mounts.clear();
             self.text.clear();
             return Err(error);
         }
-        for mount in self.mounts.iter_mut().filter(|mount| mount.task.is_none()) {
-            let found = rustix::fs::statfs(&mount.path);
-            *mount.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-        }
-        let slow = || self.mounts.iter().filter_map(|mount| mount.task.clone());
-        let tasks: Vec<Arc<Task>> = slow().collect();
-        if !tasks.is_empty() {
-            let outcomes = self.supervisor.run(&tasks, Instant::now() + self.timeout);
-            let slow = self.mounts.iter_mut().filter(|mount| mount.task.is_some());
-            for (mount, outcome) in slow.zip(outcomes) {
-                mount.late = outcome.state == State::Late;
-            }
+        // A file system whose disk fails may turn read-only, which is announced by nothing but the flags.
+        if self.ask() {
+            self.update_mounts(host)?;
+            self.ask();
         }
         Ok(())
     }

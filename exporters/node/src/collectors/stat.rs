@@ -15,7 +15,7 @@ use openmetrics::model::{Descriptor, Labels};
 use super::{NodeCollector, Setup, Spec};
 use crate::families::{counter, gauge};
 use crate::flags::Flag;
-use crate::host::{Error, Host, KeptFile};
+use crate::host::{Error, Host};
 use crate::page::Page;
 use crate::text;
 
@@ -43,7 +43,6 @@ const VECTORS: [&str; 10] =
     ["hi", "timer", "net_tx", "net_rx", "block", "block_iopoll", "tasklet", "sched", "hrtimer", "rcu"];
 
 struct Stat {
-    file: KeptFile,
     with_softirq: bool,
     facts: Option<Facts>,
 }
@@ -63,7 +62,6 @@ struct Facts {
 impl Stat {
     fn new(setup: &Setup<'_>) -> Self {
         Self {
-            file: KeptFile::single(setup.host.proc("stat")),
             with_softirq: setup.options.switch(&SOFTIRQ),
             facts: None,
         }
@@ -73,12 +71,9 @@ impl Stat {
 impl NodeCollector for Stat {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
         self.facts = None;
-        let path = self.file.path().to_owned();
-        let facts = parse(self.file.text()?, |line| {
-            host.note(Error::parse(&path, "a name and numbers", line));
-        });
-        self.facts = Some(facts);
-        Ok(())
+        host.stat(|host, path, text| {
+            self.facts = Some(parse(text, |line| host.note(Error::parse(path, "a name and numbers", line))));
+        })
     }
 
     fn emit(&self, out: &mut Page<'_, '_>) {

@@ -39,7 +39,7 @@ struct Vmstat {
 impl Vmstat {
     fn new(setup: &Setup<'_>) -> Result<Self, String> {
         Ok(Self {
-            file: KeptFile::new(setup.host.proc("vmstat")),
+            file: KeptFile::of_records(setup.host.proc("vmstat"), 128),
             filter: Filter::including(setup.options, &FIELDS)?,
             names: Vec::new(),
             values: Singles::default(),
