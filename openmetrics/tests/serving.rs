@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use openmetrics::http::{Limits, Serving, serve_with};
+use openmetrics::http::{Ask, Limits, Serving, Source, Unavailable, serve_with};
 use openmetrics::model::{Collected, Collector, Descriptor, Emitter, Labels, MetricType};
 
 /// One family of `series` gauges, after an action of the test's own.
@@ -403,6 +403,41 @@ fn a_gathering_that_hangs_is_given_up_on_and_costs_one_thread() {
         ask(server.address(), &get("/metrics", timeout)).status() == 200
     });
     assert!(recovered, "served again once it has come back");
+    server.stop();
+}
+
+/// Hangs the first time, which another thread makes up for with a smaller page.
+struct Replaceable {
+    hold: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+    hangs: std::sync::atomic::AtomicBool,
+}
+
+impl Source for Replaceable {
+    fn gather<'a>(&'a self, _: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable> {
+        if self.hangs.swap(false, Ordering::SeqCst) {
+            let _ = self.hold.lock().unwrap().recv();
+            return Err(Unavailable::taken_over());
+        }
+        Ok(Box::new(Page { series: 2, before: || () }))
+    }
+
+    fn take_over<'a>(&'a self, _: &'a Ask) -> Option<Result<Box<dyn Collector + 'a>, Unavailable>> {
+        Some(Ok(Box::new(Page { series: 1, before: || () })))
+    }
+}
+
+#[test]
+fn another_thread_takes_over_from_one_that_hangs_and_the_next_scrape_waits_for_neither() {
+    let (release, hold) = std::sync::mpsc::channel();
+    let source = Replaceable { hold: hold.into(), hangs: true.into() };
+    let server = serve_with("127.0.0.1:0", source, Limits::default()).unwrap();
+    let scrape = || ask(server.address(), &get("/metrics", "X-Prometheus-Scrape-Timeout-Seconds: 20\r\n"));
+    let smaller = scrape();
+    assert_eq!(smaller.status(), 200);
+    drop(release);
+    // The one that was let go finds that its page is made, and disturbs nobody's.
+    let larger = (0..50).map(|_| scrape().body.len()).max();
+    assert!(larger > Some(smaller.body.len()));
     server.stop();
 }
 

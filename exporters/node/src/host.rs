@@ -261,7 +261,8 @@ fn names(folder: &OwnedFd, made: Made, wanted: impl Fn(FileType) -> bool) -> Res
     let mut names = Vec::new();
     let mut used = 0;
     // sysfs hands out as many entries as there is room for, so where there is room left those were all.
-    while !(made == Made::Sysfs && used > 0 && entries.is_buffer_empty() && used + LONGEST_ENTRY < FIRST_READ) {
+    while !(made == Made::Sysfs && used > 0 && entries.is_buffer_empty() && used + LONGEST_ENTRY < FIRST_READ)
+    {
         let Some(entry) = entries.next() else { break };
         let entry = entry?;
         used += LONGEST_ENTRY - LONGEST_NAME + entry.file_name().count_bytes();

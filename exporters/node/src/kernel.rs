@@ -1,11 +1,21 @@
 //! The few system calls that rustix has no safe front for: `adjtimex`, `perf_event_open`, and the ioctls of ethtool and
-//! Btrfs. This is the one place of the exporter with unsafe code; each function is safe to call with any arguments.
+//! Btrfs; and what the allocator is told. This is the one place of the exporter with unsafe code; each function is safe to call with any arguments.
 
 #![allow(unsafe_code)]
 
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+
+/// Has all threads share one heap. glibc gives each a heap of its own, to be quick where many allocate at once; here they
+/// take turns, and each would keep the memory of its largest page: 2.5 MB instead of 1.3 MB after a thousand scrapes.
+pub fn share_one_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes two numbers, may be made at any time, and changes nothing but where memory comes from.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
 
 /// Reads the kernel's clock discipline: its state (`TIME_OK` to `TIME_ERROR`) and the record.
 pub(crate) fn clock() -> io::Result<(i32, libc::timex)> {

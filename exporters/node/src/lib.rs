@@ -27,3 +27,5 @@ pub mod netlink;
 pub mod page;
 pub mod scrape;
 pub mod text;
+
+pub use kernel::share_one_heap;

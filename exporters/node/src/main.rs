@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use openmetrics::format::{Format, encode};
 use openmetrics_exporter_toolkit::Exporter;
-use openmetrics_node_exporter::args;
 use openmetrics_node_exporter::scrape::{Metrics, Node, Selection};
+use openmetrics_node_exporter::{args, share_one_heap};
 
 /// How long the host may take to be read when nobody waits but a person.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
+    share_one_heap();
     let args = args::parse();
     args.log.init();
     let node = match Node::new(&args.options, args.roots, &args.enabled) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use openmetrics::http::{Ask, Source, Unavailable};
 use openmetrics::model::{Collected, Collector, Descriptor, Emitter, Labels};
-use openmetrics_exporter_toolkit::{CollectorState, Condition, State as Ended, Supervisor, Task};
+use openmetrics_exporter_toolkit::{CollectorState, Condition, Round, State as Ended, Supervisor, Task};
 
 use crate::collectors::{self, NodeCollector, Setup, Spec};
 use crate::families::{counter, gauge};
@@ -30,6 +30,8 @@ static ERRORS: Descriptor = counter(
 pub struct Node {
     slots: Vec<Slot>,
     supervisor: Supervisor,
+    /// What a thread that may hang is reading.
+    here: Mutex<Option<Arc<Round>>>,
     /// What collectors share within a scrape.
     host: Arc<Shared>,
     /// How long a reading is told to other scrapes as well.
@@ -105,7 +107,8 @@ impl Node {
         if wrong.is_empty() {
             Ok(Self {
                 slots,
-                supervisor: Supervisor::new(),
+                supervisor: Supervisor::for_emergencies(),
+                here: Mutex::default(),
                 host: shared_host,
                 share_within: Duration::ZERO,
                 shared: Mutex::default(),
@@ -158,32 +161,57 @@ impl Node {
 
     /// Reads the host until `deadline` at most, and keeps what was found in a [`Reading`].
     pub fn read(&self, selection: &Selection, deadline: Instant) -> Reading<'_> {
-        let slots: Vec<&Slot> = self.slots.iter().filter(|slot| selection.has(slot.spec.name)).collect();
-        let tasks: Vec<Arc<Task>> = slots.iter().map(|slot| Arc::clone(&slot.task)).collect();
-        self.host.begin();
-        let ends = self.supervisor.run(&tasks, deadline);
-        let outcomes = slots.iter().zip(ends).map(|(slot, end)| slot.outcome(end.duration, &end.state));
-        let told = outcomes.collect::<Vec<_>>().into_iter().zip(slots);
-        Reading { told: told.map(|(outcome, slot)| (slot, outcome)).collect() }
+        self.finish(selection, &self.begin(selection), deadline)
     }
 
-    /// The same, or what the last reading found, if it was for the same and is recent enough to be shared.
-    fn read_or_share(&self, selection: &Selection, deadline: Instant) -> Reading<'_> {
+    /// The same on this thread alone, which saves the switch to another and back; that is felt in what a scrape costs.
+    /// `None` if [`take_over`](Self::take_over) was called meanwhile, because this thread did not come back.
+    fn read_here(&self, selection: &Selection, deadline: Instant) -> Option<Reading<'_>> {
+        let round = self.begin(selection);
+        *lock(&self.here) = Some(Arc::clone(&round));
+        round.work();
+        lock(&self.here).take_if(|here| Arc::ptr_eq(here, &round))?;
+        Some(self.finish(selection, &round, deadline))
+    }
+
+    /// Reads what the thread that is away in [`read_here`](Self::read_here), for the same selection, has not come to;
+    /// `None` if there is none.
+    fn take_over(&self, selection: &Selection, deadline: Instant) -> Option<Reading<'_>> {
+        let round = lock(&self.here).take()?;
+        Some(self.finish(selection, &round, deadline))
+    }
+
+    fn begin(&self, selection: &Selection) -> Arc<Round> {
+        self.host.begin();
+        Round::new(self.slots(selection).map(|slot| Arc::clone(&slot.task)).collect())
+    }
+
+    fn finish(&self, selection: &Selection, round: &Arc<Round>, deadline: Instant) -> Reading<'_> {
+        let ends = self.supervisor.finish(round, deadline);
+        let told = self.slots(selection).zip(ends);
+        Reading { told: told.map(|(slot, end)| (slot, slot.outcome(end.duration, &end.state))).collect() }
+    }
+
+    fn slots(&self, selection: &Selection) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| selection.has(slot.spec.name))
+    }
+
+    /// Reads the host here, or tells what the last reading found, if it was for the same and is recent enough to be
+    /// shared.
+    fn read_or_share(&self, selection: &Selection, deadline: Instant) -> Option<Reading<'_>> {
         if self.share_within.is_zero() {
-            return self.read(selection, deadline);
+            return self.read_here(selection, deadline);
         }
         let begin = Instant::now();
-        let mut shared = lock(&self.shared);
-        if let Some((of, since, outcomes)) = &*shared
+        if let Some((of, since, outcomes)) = &*lock(&self.shared)
             && of == selection
             && since.elapsed() < self.share_within
         {
-            let slots = self.slots.iter().filter(|slot| selection.has(slot.spec.name));
-            return Reading { told: slots.zip(outcomes.iter().cloned()).collect() };
+            return Some(Reading { told: self.slots(selection).zip(outcomes.iter().cloned()).collect() });
         }
-        let reading = self.read(selection, deadline);
-        *shared = Some((selection.clone(), begin, reading.outcomes().cloned().collect()));
-        reading
+        let reading = self.read_here(selection, deadline)?;
+        *lock(&self.shared) = Some((selection.clone(), begin, reading.outcomes().cloned().collect()));
+        Some(reading)
     }
 
     /// How the collectors fared last, and which are off.
@@ -313,12 +341,25 @@ impl Collector for Reading<'_> {
 #[derive(Debug)]
 pub struct Metrics(pub Arc<Node>);
 
-impl Source for Metrics {
-    fn gather<'a>(&'a self, ask: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable> {
+impl Metrics {
+    fn selection(&self, ask: &Ask) -> Result<Selection, Unavailable> {
         let collect: Vec<&str> = ask.values("collect[]").collect();
         let exclude: Vec<&str> = ask.values("exclude[]").collect();
-        let selection = self.0.select(&collect, &exclude).map_err(Unavailable::bad_request)?;
-        Ok(Box::new(self.0.read_or_share(&selection, ask.deadline)))
+        self.0.select(&collect, &exclude).map_err(Unavailable::bad_request)
+    }
+}
+
+impl Source for Metrics {
+    fn gather<'a>(&'a self, ask: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable> {
+        match self.0.read_or_share(&self.selection(ask)?, ask.deadline) {
+            Some(reading) => Ok(Box::new(reading)),
+            None => Err(Unavailable::taken_over()),
+        }
+    }
+
+    fn take_over<'a>(&'a self, ask: &'a Ask) -> Option<Result<Box<dyn Collector + 'a>, Unavailable>> {
+        let reading = self.0.take_over(&self.selection(ask).ok()?, ask.deadline)?;
+        Some(Ok(Box::new(reading)))
     }
 }
 
@@ -344,7 +385,7 @@ mod tests {
         let load = |node: &Node, collect: &[&str]| {
             let selection = node.select(collect, &[""; 0]).unwrap();
             let mut page = Vec::new();
-            let reading = node.read_or_share(&selection, Instant::now() + Duration::from_secs(60));
+            let reading = node.read_or_share(&selection, Instant::now() + Duration::from_secs(60)).unwrap();
             let _ = encode(&reading, Format::TEXT_0_0_4, &mut page);
             let page = String::from_utf8(page).unwrap();
             page.lines().find_map(|line| line.strip_prefix("node_load1 ").map(str::to_owned)).unwrap()

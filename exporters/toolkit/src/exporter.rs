@@ -459,8 +459,20 @@ struct Whole {
 
 impl Source for Whole {
     fn gather<'a>(&'a self, ask: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable> {
-        let main = self.main.gather(ask)?;
-        Ok(Box::new(Both { main, own: &self.own }))
+        self.with_own(self.main.gather(ask))
+    }
+
+    fn take_over<'a>(&'a self, ask: &'a Ask) -> Option<Result<Box<dyn Collector + 'a>, Unavailable>> {
+        Some(self.with_own(self.main.take_over(ask)?))
+    }
+}
+
+impl Whole {
+    fn with_own<'a>(
+        &'a self,
+        main: Result<Box<dyn Collector + 'a>, Unavailable>,
+    ) -> Result<Box<dyn Collector + 'a>, Unavailable> {
+        Ok(Box::new(Both { main: main?, own: &self.own }))
     }
 }
 

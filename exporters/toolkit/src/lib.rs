@@ -47,5 +47,5 @@ pub use landing::{CollectorState, Condition};
 #[cfg(feature = "manual")]
 pub use manual::write_manual;
 pub use site::{Call, Endpoint, Route};
-pub use supervise::{Outcome, State, Supervisor, Task};
+pub use supervise::{Outcome, Round, State, Supervisor, Task};
 pub use web::{Secret, check_web_config, check_web_config_text};

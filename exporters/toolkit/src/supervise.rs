@@ -1,7 +1,7 @@
 //! Running collectors that may hang or panic.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -94,21 +94,25 @@ impl Outcome {
     }
 }
 
-/// Runs tasks on threads of its own, and gives up on those that are late.
+/// Has tasks run, and gives up on those that are late.
 ///
-/// All tasks of a round run one after the other on one thread that is kept, so a round costs two switches of threads.
-/// A task that does not come back for a while gets its thread to itself, and another thread takes on the rest. Since a
-/// task that still runs is not begun again, there are never more threads than tasks that hang, and one.
-#[derive(Clone, Debug, Default)]
+/// All tasks of a round run one after the other on one thread: the caller's own, if it calls [`Round::work`] and somebody
+/// else can take over, or one that is kept. A task that does not come back for a while gets its thread to itself, and
+/// another thread takes on the rest. Since a task that still runs is not begun again, there are never more threads than
+/// tasks that hang, and one.
+#[derive(Clone, Debug)]
 pub struct Supervisor {
     idle: Arc<Mutex<Vec<Sender<Arc<Round>>>>>,
+    keeps_a_thread: bool,
 }
 
 /// How long a task may run before the others stop waiting for it; less when little time is left.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Tasks that are run together, once, and how they fared.
 #[derive(Debug)]
-struct Round {
+pub struct Round {
+    tasks: Vec<Arc<Task>>,
     state: Mutex<RoundState>,
     /// Told when the last task has come back.
     finished: Condvar,
@@ -116,58 +120,64 @@ struct Round {
 
 #[derive(Debug)]
 struct RoundState {
-    waiting: VecDeque<(usize, Arc<Task>)>,
+    /// The tasks that nobody has begun.
+    waiting: Range<usize>,
     outcomes: Vec<Option<Outcome>>,
     missing: usize,
-    /// Counts tasks taken from the queue, to see whether anything moves.
-    begun: usize,
+}
+
+impl Default for Supervisor {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Supervisor {
-    /// A supervisor without threads; they are made when needed.
+    /// A supervisor without threads; they are made when needed, and one is kept for the next round.
     pub fn new() -> Self {
-        Self::default()
+        Self { idle: Arc::default(), keeps_a_thread: true }
     }
 
-    /// Runs all tasks until `deadline` at most, and says how each fared, in their order.
-    pub fn run(&self, tasks: &[Arc<Task>], deadline: Instant) -> Vec<Outcome> {
-        let round = Arc::new(Round {
-            state: Mutex::new(RoundState {
-                waiting: tasks.iter().cloned().enumerate().collect(),
-                outcomes: vec![None; tasks.len()],
-                missing: tasks.len(),
-                begun: 0,
-            }),
-            finished: Condvar::new(),
-        });
-        if tasks.is_empty() {
-            return Vec::new();
-        }
-        self.lend_a_thread(&round);
+    /// The same for rounds that mostly are [worked](Round::work) on by those who begin them: no thread is kept.
+    pub fn for_emergencies() -> Self {
+        Self { keeps_a_thread: false, ..Self::new() }
+    }
+
+    /// Runs all tasks on other threads until `deadline` at most, and says how each fared, in their order.
+    pub fn run(&self, tasks: Vec<Arc<Task>>, deadline: Instant) -> Vec<Outcome> {
+        self.finish(&Round::new(tasks), deadline)
+    }
+
+    /// Has other threads run what is left of a round, waits for what runs until `deadline` at most, and says how each
+    /// task fared, in their order.
+    pub fn finish(&self, round: &Arc<Round>, deadline: Instant) -> Vec<Outcome> {
         let mut state = lock(&round.state);
+        let mut moves = false;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
+            if !moves && !state.waiting.is_empty() {
+                drop(state);
+                self.lend_a_thread(round);
+                state = lock(&round.state);
+            }
             if state.missing == 0 || left.is_zero() {
                 break;
             }
-            let begun = state.begun;
+            let begun = state.waiting.start;
             let patience = PATIENCE.min(left / 4).max(Duration::from_millis(1));
             let waited = round.finished.wait_timeout(state, patience);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if state.begun == begun && !state.waiting.is_empty() {
-                drop(state);
-                self.lend_a_thread(&round);
-                state = lock(&round.state);
-            }
+            moves = state.waiting.start != begun;
         }
-        state.waiting.clear();
+        state.waiting.start = state.waiting.end;
         let outcomes = std::mem::take(&mut state.outcomes);
         drop(state);
         let late = |task: &Arc<Task>| Outcome {
             duration: task.running_since().map_or(Duration::ZERO, |since| since.elapsed()),
             state: State::Late,
         };
-        outcomes.into_iter().zip(tasks).map(|(outcome, task)| outcome.unwrap_or_else(|| late(task))).collect()
+        let told = outcomes.into_iter().zip(&round.tasks);
+        told.map(|(outcome, task)| outcome.unwrap_or_else(|| late(task))).collect()
     }
 
     /// Puts a thread on `round`: one that is idle, or a new one.
@@ -177,7 +187,8 @@ impl Supervisor {
                 return;
             }
         }
-        let (first, idle) = (round.clone(), Arc::downgrade(&self.idle));
+        let first = round.clone();
+        let idle = if self.keeps_a_thread { Arc::downgrade(&self.idle) } else { Weak::new() };
         let spawned = std::thread::Builder::new().name("collector".into()).spawn(move || {
             first.work();
             // Parked until the next round, or until the supervisor is dropped and the pool with it.
@@ -193,7 +204,7 @@ impl Supervisor {
     }
 }
 
-/// Where a thread that is done waits for rounds; `None` if it is not needed. One thread is kept, those that made up for
+/// Where a thread that is done waits for rounds; `None` if it is not needed. One thread is kept at most, those that made up for
 /// tasks that hung are not.
 fn park(idle: &Weak<Mutex<Vec<Sender<Arc<Round>>>>>) -> Option<Receiver<Arc<Round>>> {
     let idle = idle.upgrade()?;
@@ -206,14 +217,20 @@ fn park(idle: &Weak<Mutex<Vec<Sender<Arc<Round>>>>>) -> Option<Receiver<Arc<Roun
 }
 
 impl Round {
-    /// Runs waiting tasks until there are none.
-    fn work(&self) {
+    /// A round of these tasks, of which none is begun.
+    pub fn new(tasks: Vec<Arc<Task>>) -> Arc<Self> {
+        let state =
+            RoundState { waiting: 0..tasks.len(), outcomes: vec![None; tasks.len()], missing: tasks.len() };
+        Arc::new(Self { tasks, state: Mutex::new(state), finished: Condvar::new() })
+    }
+
+    /// Runs waiting tasks on this thread until there are none: for whoever may hang, because another thread then calls
+    /// [`Supervisor::finish`].
+    pub fn work(&self) {
         loop {
-            let (index, task) = {
-                let mut state = lock(&self.state);
-                let Some(next) = state.waiting.pop_front() else { return };
-                state.begun += 1;
-                next
+            let next = lock(&self.state).waiting.next();
+            let Some((index, task)) = next.and_then(|index| Some((index, self.tasks.get(index)?))) else {
+                return;
             };
             let outcome = task.run();
             let mut state = lock(&self.state);
@@ -268,7 +285,7 @@ mod tests {
             task("d", Ok(())),
         ];
         for _ in 0..3 {
-            let outcomes = supervisor.run(&tasks, soon(5_000));
+            let outcomes = supervisor.run(tasks.to_vec(), soon(5_000));
             assert_eq!(
                 states(&outcomes),
                 [
@@ -280,7 +297,7 @@ mod tests {
             );
         }
         assert_eq!(*lock(&order), ["a", "b", "d"].repeat(3));
-        assert_eq!(supervisor.run(&[], soon(10)), []);
+        assert_eq!(supervisor.run(Vec::new(), soon(10)), []);
     }
 
     #[test]
@@ -295,12 +312,12 @@ mod tests {
             Ok(())
         });
         let tasks = [Task::new("a", || Ok(())), hangs.clone(), Task::new("b", || Ok(()))];
-        let outcomes = supervisor.run(&tasks, soon(400));
+        let outcomes = supervisor.run(tasks.to_vec(), soon(400));
         assert_eq!(states(&outcomes), [State::Done, State::Late, State::Done]);
         assert!(outcomes[1].duration >= Duration::from_millis(100));
         for _ in 0..50 {
             let began = Instant::now();
-            let outcomes = supervisor.run(&tasks, soon(5_000));
+            let outcomes = supervisor.run(tasks.to_vec(), soon(5_000));
             assert_eq!(states(&outcomes), [State::Done, State::Late, State::Done]);
             assert!(began.elapsed() < Duration::from_secs(1), "known to hang, not waited for");
         }
@@ -308,10 +325,30 @@ mod tests {
         drop(release);
         let back = (0..500).any(|_| {
             std::thread::sleep(Duration::from_millis(2));
-            supervisor.run(&tasks, soon(5_000))[1].state == State::Done
+            supervisor.run(tasks.to_vec(), soon(5_000))[1].state == State::Done
         });
         assert!(back, "it runs again once it has come back");
         assert!(hangs.running_since().is_none());
+    }
+
+    #[test]
+    fn others_finish_what_a_thread_began_and_did_not_come_back_from() {
+        let (release, gate) = channel::<()>();
+        let gate = Mutex::new(gate);
+        let (told, hear) = channel();
+        let hangs = Task::new("hangs", move || {
+            let _ = told.send(());
+            let _ = lock(&gate).recv();
+            Ok(())
+        });
+        let round = Round::new(vec![Task::new("a", || Ok(())), hangs, Task::new("b", || Ok(()))]);
+        let here = round.clone();
+        let worker = std::thread::spawn(move || here.work());
+        hear.recv().unwrap();
+        let outcomes = Supervisor::new().finish(&round, soon(1_000));
+        assert_eq!(states(&outcomes), [State::Done, State::Late, State::Done]);
+        drop(release);
+        worker.join().unwrap();
     }
 
     #[test]
@@ -329,7 +366,7 @@ mod tests {
             })
             .collect();
         tasks.push(Task::new("fine", || Ok(())));
-        let outcomes = supervisor.run(&tasks, soon(1_000));
+        let outcomes = supervisor.run(tasks.to_vec(), soon(1_000));
         assert_eq!(outcomes[4].state, State::Done);
         assert!(outcomes[..4].iter().all(|outcome| outcome.state == State::Late));
         drop(release);
@@ -343,7 +380,7 @@ mod tests {
             let _ = hold.lock().unwrap().recv(); // until the test lets go, however quick the thread is
             Ok(())
         });
-        let outcomes = Supervisor::new().run(&[task], Instant::now());
+        let outcomes = Supervisor::new().run(vec![task], Instant::now());
         assert_eq!(states(&outcomes), [State::Late]);
         drop(release);
     }

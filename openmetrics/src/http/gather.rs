@@ -3,19 +3,21 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Response;
 use super::reply::{overloaded, text};
 use super::scrape::{Compressors, Page, Rendering, Scrape};
 use super::shared::{Board, Joined, Sharing, Work};
+use super::workers::Workers;
 use crate::format::negotiate::Coding;
 use crate::model::{Collector, Report};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What a scrape wants to be gathered, apart from the format.
 #[derive(Clone, Debug)]
@@ -45,6 +47,17 @@ pub trait Source: Send + Sync + 'static {
     /// What is returned is encoded once for every format that scrapes asked for meanwhile; if reading takes long, it
     /// is best done here, and a snapshot returned. An error is the answer instead of a page.
     fn gather<'a>(&'a self, ask: &'a Ask) -> Result<Box<dyn Collector + 'a>, Unavailable>;
+
+    /// Takes over from a call of [`gather`](Self::gather) for the same `ask` that has been away for a while, with what
+    /// it has got by now and what can be got without it; on another thread, and once at most. A source that cannot do
+    /// so, as most, says `None`, and the call is waited for.
+    ///
+    /// From then on that call is to answer [`Unavailable::taken_over`]. So a source need not gather on threads of its
+    /// own for the sake of the one time that something hangs.
+    fn take_over<'a>(&'a self, ask: &'a Ask) -> Option<Result<Box<dyn Collector + 'a>, Unavailable>> {
+        let _ = ask;
+        None
+    }
 }
 
 impl<C: Collector + Send + Sync + 'static> Source for C {
@@ -58,22 +71,32 @@ impl<C: Collector + Send + Sync + 'static> Source for C {
 pub struct Unavailable {
     status: StatusCode,
     message: String,
+    taken_over: bool,
 }
 
 impl Unavailable {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), taken_over: false }
+    }
+
     /// The request is at fault: an unknown collector, a missing target.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// Gathering failed.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.into() }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
     /// It may go better a little later.
     pub fn busy(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: message.into() }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// The answer comes from [`Source::take_over`]; nobody sees this one.
+    pub fn taken_over() -> Self {
+        Self { taken_over: true, ..Self::busy("another thread has taken over") }
     }
 
     /// The answer that says so.
@@ -111,6 +134,7 @@ struct Inner {
     turns: Arc<Semaphore>,
     board: Board<Pages>,
     compressors: Compressors,
+    workers: Workers,
 }
 
 /// What tells pages of one gathering apart.
@@ -133,9 +157,29 @@ struct Tag {
     deadline: Instant,
     /// Counts the pages that were finished, and the end; told after each.
     finished: watch::Sender<usize>,
+    /// The turn, which ends with the gathering.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+/// Which of a source's functions is called.
+#[derive(Clone, Copy)]
+enum Call {
+    Gather,
+    TakeOver,
+}
+
+/// Where a gathering ends.
+enum End {
+    Here,
+    /// With another call, to which this one leaves the rest.
+    Elsewhere,
 }
 
 impl Tag {
+    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self) {
         self.finished.send_modify(|n| *n += 1);
     }
@@ -154,6 +198,7 @@ impl Gatherer {
             turns: Arc::new(Semaphore::new(turns.max(1))),
             board: Board::new(),
             compressors: Compressors::default(),
+            workers: Workers::default(),
         }))
     }
 
@@ -203,7 +248,7 @@ impl Gatherer {
             {
                 return Err(stuck());
             }
-            Ok(Tag { deadline, finished: watch::Sender::new(0) })
+            Ok(Tag { deadline, finished: watch::Sender::new(0), turn: Mutex::new(None) })
         };
         match self.0.board.join(parameters.clone(), key, may_join, begin)? {
             Joined::Running(gathering) => Ok(gathering),
@@ -215,35 +260,69 @@ impl Gatherer {
         }
     }
 
-    /// Waits for a turn, and gathers on a thread that may block.
+    /// Waits for a turn, has somebody gather, and somebody else take over if that takes long.
     async fn run(self, ask: Ask, gathering: Arc<Gathering>) {
         let turn = tokio::time::timeout_at(ask.deadline.into(), self.0.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             self.end(&ask, &gathering, Some(stuck()));
             return;
         };
-        // Nobody waits for the job: it catches its own panics, and who waits for its pages is told of each.
-        drop(tokio::task::spawn_blocking(move || {
-            let work = || self.gather(&ask, &gathering);
+        *gathering.tag.turn() = Some(turn);
+        let patience = Instant::now() + PATIENCE.min(ask.time_left() / 4);
+        let mut finished = gathering.tag.finished.subscribe();
+        self.spawn(ask.clone(), gathering.clone(), Call::Gather);
+        if tokio::time::timeout_at(patience.into(), finished.changed()).await.is_err() {
+            self.spawn(ask, gathering, Call::TakeOver);
+        }
+    }
+
+    /// Gathers on a thread that may block. Nobody waits for it: it catches its own panics, and whoever waits for its
+    /// pages is told of each.
+    fn spawn(&self, ask: Ask, gathering: Arc<Gathering>, call: Call) {
+        let (gatherer, known) = (self.clone(), (ask.clone(), gathering.clone()));
+        let spawned = self.0.workers.run(move |free| {
+            let work = || gatherer.gather(&ask, &gathering, call);
             let failed = match catch_unwind(AssertUnwindSafe(work)) {
-                Ok(Ok(())) => None,
+                Ok(Ok(End::Here)) => None,
+                Ok(Ok(End::Elsewhere)) => return,
                 Ok(Err(unavailable)) => Some(unavailable),
                 Err(panic) => {
                     tracing::error!(panic = %panic_message(&*panic), "gathering the metrics panicked");
                     Some(Unavailable::failed("gathering the metrics failed; the log of the server says why"))
                 }
             };
-            self.end(&ask, &gathering, failed);
-            drop(turn);
-        }));
+            drop(free);
+            gatherer.end(&ask, &gathering, failed);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "a thread to gather the metrics on could not be started");
+            // Who was to be taken over from may still come back.
+            if let (Call::Gather, (ask, gathering)) = (call, known) {
+                self.end(
+                    &ask,
+                    &gathering,
+                    Some(Unavailable::busy("there is no thread to gather the metrics on")),
+                );
+            }
+        }
     }
 
-    fn gather(&self, ask: &Ask, gathering: &Gathering) -> Result<(), Unavailable> {
-        let gathered = self.0.source.gather(ask)?;
+    fn gather(&self, ask: &Ask, gathering: &Gathering, call: Call) -> Result<End, Unavailable> {
+        let gathered = match call {
+            Call::Gather => self.0.source.gather(ask),
+            Call::TakeOver => match self.0.source.take_over(ask) {
+                Some(gathered) => gathered,
+                None => return Ok(End::Elsewhere),
+            },
+        };
+        let gathered = match gathered {
+            Err(unavailable) if unavailable.taken_over => return Ok(End::Elsewhere),
+            other => other?,
+        };
         let mut bodies: Vec<(Rendering, Bytes)> = Vec::new();
         loop {
             let Some((rendering, coding)) = self.0.board.next(&ask.parameters, gathering) else {
-                return Ok(());
+                return Ok(End::Here);
             };
             // Told only now: mostly one page is all, and the end, which is told at once, brings it to its scrape.
             if !bodies.is_empty() {
@@ -265,6 +344,7 @@ impl Gatherer {
 
     fn end(&self, ask: &Ask, gathering: &Gathering, failed: Option<Unavailable>) {
         self.0.board.end(&ask.parameters, gathering, failed);
+        drop(gathering.tag.turn().take());
         gathering.tag.tell();
     }
 }
@@ -290,6 +370,9 @@ fn log_report(report: &Report) {
         tracing::warn!(collector, error, "a collector failed");
     }
 }
+
+/// How long a gathering may be away before another thread is to take over; a quarter of the time if that is less.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long after the end of the work its answer may still come.
 const GRACE: Duration = Duration::from_millis(400);

@@ -34,6 +34,7 @@ pub mod reply;
 mod scrape;
 mod server;
 mod shared;
+mod workers;
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -207,7 +207,7 @@ impl Filesystem {
         let slow = || self.mounts.iter().filter_map(|mount| mount.task.clone());
         let tasks: Vec<Arc<Task>> = slow().collect();
         if !tasks.is_empty() {
-            let outcomes = self.supervisor.run(&tasks, Instant::now() + self.timeout);
+            let outcomes = self.supervisor.run(tasks, Instant::now() + self.timeout);
             let slow = self.mounts.iter_mut().filter(|mount| mount.task.is_some());
             for (mount, outcome) in slow.zip(outcomes) {
                 mount.late = outcome.state == State::Late;
