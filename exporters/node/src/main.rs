@@ -30,10 +30,15 @@ fn main() -> ExitCode {
         return dry_run(&node);
     }
     let (told, states) = (Arc::clone(&node), Arc::clone(&node));
+    let held = node.hold_scrapes();
     Exporter::new("node_exporter", env!("CARGO_PKG_VERSION"))
         .about("Everything this Linux host can tell.")
         .metrics(Metrics(node))
-        .left_out(move || skipped(&told))
+        .left_out(move || {
+            let lines = skipped(&told);
+            drop(held);
+            lines
+        })
         .states(move || states.states())
         .run(&args.web)
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use openmetrics::http::{Ask, Source, Unavailable};
@@ -30,6 +30,8 @@ static ERRORS: Descriptor = counter(
 pub struct Node {
     slots: Vec<Slot>,
     supervisor: Supervisor,
+    /// Whether scrapes have to wait, and who is told when they need not.
+    held: (Mutex<bool>, Condvar),
     /// What a thread that may hang is reading.
     here: Mutex<Option<Arc<Round>>>,
     /// What collectors share within a scrape.
@@ -108,6 +110,7 @@ impl Node {
             Ok(Self {
                 slots,
                 supervisor: Supervisor::for_emergencies(),
+                held: Default::default(),
                 here: Mutex::default(),
                 host: shared_host,
                 share_within: Duration::ZERO,
@@ -167,6 +170,7 @@ impl Node {
     /// The same on this thread alone, which saves the switch to another and back; that is felt in what a scrape costs.
     /// `None` if [`take_over`](Self::take_over) was called meanwhile, because this thread did not come back.
     fn read_here(&self, selection: &Selection, deadline: Instant) -> Option<Reading<'_>> {
+        self.wait_until_let_go(deadline);
         let round = self.begin(selection);
         *lock(&self.here) = Some(Arc::clone(&round));
         round.work();
@@ -179,6 +183,25 @@ impl Node {
     fn take_over(&self, selection: &Selection, deadline: Instant) -> Option<Reading<'_>> {
         let round = lock(&self.here).take()?;
         Some(self.finish(selection, &round, deadline))
+    }
+
+    /// Has scrapes wait until what is returned is dropped. Two readings at once would each find collectors that the other
+    /// one is at, and tell them as late; so whoever reads beside scrapes holds them back, as a reading at the start does.
+    pub fn hold_scrapes(self: &Arc<Self>) -> Held {
+        *lock(&self.held.0) = true;
+        Held(Arc::clone(self))
+    }
+
+    fn wait_until_let_go(&self, deadline: Instant) {
+        let (held, let_go) = &self.held;
+        let mut held = lock(held);
+        while *held {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            held = let_go.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn begin(&self, selection: &Selection) -> Arc<Round> {
@@ -233,6 +256,18 @@ impl Node {
         let all = collectors::ALL.iter().map(|spec| (spec.name, state(spec)));
         all.map(|(name, (condition, duration))| CollectorState { name: name.to_owned(), condition, duration })
             .collect()
+    }
+}
+
+/// Holds scrapes back; see [`Node::hold_scrapes`].
+#[derive(Debug)]
+pub struct Held(Arc<Node>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (held, let_go) = &self.0.held;
+        *lock(held) = false;
+        let_go.notify_all();
     }
 }
 
@@ -373,6 +408,25 @@ mod tests {
     use super::*;
     use crate::host::for_tests::Tree;
     use openmetrics::format::{Format, encode};
+
+    #[test]
+    fn a_scrape_waits_for_the_reading_at_the_start() {
+        let tree = Tree::new("held", &[("proc/loadavg", "1 2 3 1/2 3\n")]);
+        let node = Arc::new(
+            Node::new(&Options::default(), tree.host().roots().clone(), &["loadavg", "uname"]).unwrap(),
+        );
+        let held = node.hold_scrapes();
+        let scraped = Arc::clone(&node);
+        let scrape = std::thread::spawn(move || {
+            let end = Instant::now() + Duration::from_secs(60);
+            let reading = scraped.read_or_share(&Selection::default(), end);
+            reading.is_some_and(|reading| reading.outcomes().all(|outcome| !outcome.late))
+        });
+        node.read(&Selection::default(), Instant::now() + Duration::from_secs(60));
+        assert!(!scrape.is_finished());
+        drop(held);
+        assert!(scrape.join().unwrap());
+    }
 
     #[test]
     fn scrapes_of_a_pair_of_servers_share_a_reading() {

@@ -366,7 +366,7 @@ mod tests {
             })
             .collect();
         tasks.push(Task::new("fine", || Ok(())));
-        let outcomes = supervisor.run(tasks.to_vec(), soon(1_000));
+        let outcomes = supervisor.run(tasks.clone(), soon(1_000));
         assert_eq!(outcomes[4].state, State::Done);
         assert!(outcomes[..4].iter().all(|outcome| outcome.state == State::Late));
         drop(release);

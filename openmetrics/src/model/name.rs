@@ -29,7 +29,7 @@ const fn is_classic(name: &[u8], colon: bool) -> bool {
         let byte = name[i];
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
-        good &= letter | digit | (byte == b'_') | (colon & (byte == b':'));
+        good &= letter || digit || byte == b'_' || (colon && byte == b':');
         i += 1;
     }
     good
