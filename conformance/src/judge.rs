@@ -99,7 +99,9 @@ fn findings(subject: &Subject) -> looks::Findings {
     findings.all.splice(0..0, found.first.iter().filter_map(from_protobuf));
     if subject.spec == Spec::PrometheusProtobuf && !found.first.is_empty() && is_bare_family(&subject.bytes) {
         let message = "the first message has no length before it";
-        findings.all.splice(0..0, rules::find("PPB-02").map(|rule| Finding::new(rule, message)));
+        findings
+            .all
+            .splice(0..0, rules::find("PPB-02").map(|rule| Finding::new(rule, message).at(Place::default())));
     }
     if let (Some(last), Some(more)) = (found.first.last(), found.count.checked_sub(found.first.len() as u64))
     {

@@ -1,7 +1,8 @@
 //! Canonical numbers: how thresholds and quantiles should be spelled.
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/#considerations-canonical-numbers>
 
-/// What is odd about the spelling of a threshold or quantile: the rules and how to write it.
+/// What is odd about the spelling of a threshold or quantile: the rules and how to write it. Where a canonical spelling
+/// is recommended, that comes first.
 pub(super) fn odd_spelling(written: &str) -> impl Iterator<Item = (&'static str, String)> {
     let value: f64 = written.parse().unwrap_or(f64::NAN);
     let wanted = canonical(value);
@@ -13,7 +14,7 @@ pub(super) fn odd_spelling(written: &str) -> impl Iterator<Item = (&'static str,
     };
     // Everywhere the specification asks that the spelling is not arbitrary. Digits that say nothing make it so.
     let arbitrary = padded(written).then_some("OM1-NUM-07");
-    let rules = arbitrary.into_iter().chain(recommended).filter(move |_| is_odd);
+    let rules = recommended.into_iter().chain(arbitrary).filter(move |_| is_odd);
     rules.map(move |rule| (rule, wanted.clone()))
 }
 
@@ -80,9 +81,9 @@ mod tests {
         for (written, rule) in [
             ("1", Some("OM1-NUM-09")),
             ("1e6", Some("OM1-NUM-10")),
-            ("0.50", Some("OM1-NUM-07")),
+            ("0.50", Some("OM1-NUM-09")),
             ("2", Some("OM1-NUM-09")),
-            ("00.5", Some("OM1-NUM-07")),
+            ("00.5", Some("OM1-NUM-09")),
             ("12.50", Some("OM1-NUM-07")),
             ("12", None),
             ("+Inf", None),

@@ -411,9 +411,15 @@ impl Family {
         let written = label.value.raw();
         match label.name.raw() {
             "le" | "quantile" if self.spec == Spec::OpenMetrics1 => {
-                for (id, wanted) in number::odd_spelling(written) {
+                let at = line.place(label.value.span());
+                for (nth, (id, wanted)) in number::odd_spelling(written).enumerate() {
                     let message = format!("\"{written}\" is better written \"{wanted}\"");
-                    self.tell(findings, id, line.place(label.value.span()), message);
+                    // Beside a recommendation, which readers must not insist on, it weighs no more than that.
+                    if nth == 0 {
+                        self.tell(findings, id, at, message);
+                    } else if self.told.insert(id) {
+                        findings.push_as_should(id, message, at, &self.name);
+                    }
                 }
             }
             _ => {}
