@@ -336,6 +336,9 @@ impl<'a> Judge<'a> {
                 }
                 None => findings.add(rule, place, message),
             }
+            if matches!(metadata.kind, MetadataKind::Type(_)) {
+                open.type_line = None; // of which of the two types the samples are is not known
+            }
             return;
         }
         match metadata.kind {
