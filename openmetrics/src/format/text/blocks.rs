@@ -12,17 +12,68 @@ use machine::Block;
 #[cfg(not(target_arch = "x86_64"))]
 use plain as machine;
 
-/// The first quote, backslash or line feed from `i` on.
-#[inline]
-pub(super) fn special(bytes: &[u8], mut i: usize) -> Option<usize> {
-    while let Some(chunk) = chunk(bytes, i) {
-        if let Some(at) = Block::new(chunk).special() {
-            return Some(i + at);
+/// Where the special bytes of a text are: quotes, backslashes and line feeds. They are found 64 bytes at a time, and each
+/// byte is looked at about once, however short the strings and lines are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Specials {
+    /// Where the 64 bytes begin that were looked at last, and a bit for each of them that is special.
+    start: usize,
+    bits: u64,
+}
+
+/// How many bytes [`Specials`] looks at together.
+const WINDOW: usize = 64;
+
+impl Specials {
+    /// The first special byte from `i` on. The text has to be the same in every call.
+    #[inline]
+    pub(super) fn next(&mut self, bytes: &[u8], i: usize) -> Option<usize> {
+        let from = i.wrapping_sub(self.start);
+        if from < WINDOW {
+            let bits = self.bits >> from;
+            if bits != 0 {
+                return Some(i + bits.trailing_zeros() as usize);
+            }
         }
-        i += SIZE;
+        self.look(bytes, i)
     }
-    let rest = bytes.get(i..)?;
-    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n')).map(|at| i + at)
+
+    /// The same in the windows that follow.
+    #[inline(never)]
+    fn look(&mut self, bytes: &[u8], mut i: usize) -> Option<usize> {
+        let from = i.wrapping_sub(self.start);
+        if from < WINDOW && self.bits != 0 {
+            i = self.start + WINDOW; // there are none before
+        }
+        loop {
+            let rest = bytes.get(i..).filter(|rest| !rest.is_empty())?;
+            self.start = i;
+            self.bits = match rest.first_chunk() {
+                Some(window) => specials(window),
+                None => last_specials(rest),
+            };
+            if self.bits != 0 {
+                return Some(i + self.bits.trailing_zeros() as usize);
+            }
+            i += WINDOW;
+        }
+    }
+}
+
+/// The special bytes of what is left at the end of a text.
+#[cold]
+fn last_specials(rest: &[u8]) -> u64 {
+    let mut window = [0; WINDOW];
+    window.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    specials(&window)
+}
+
+/// A bit for each special byte, the first byte's lowest.
+#[inline]
+fn specials(window: &[u8; WINDOW]) -> u64 {
+    let blocks = window.chunks_exact(SIZE).filter_map(|block| block.first_chunk());
+    let bits = |block| u64::from(Block::new(block).specials());
+    blocks.zip([0, 16, 32, 48]).fold(0, |all, (block, shift)| all | bits(block) << shift)
 }
 
 /// The first byte from `i` on that is none of `A-Za-z0-9_:`.
@@ -69,8 +120,16 @@ pub(super) fn same(bytes: &[u8], mut left: usize, mut right: usize, mut length: 
     }
 }
 
+/// Whether `length` bytes from `i` on, at most sixteen, are those at the beginning of a block. Not told at the end of
+/// the text.
+#[inline]
+pub(super) fn begins(bytes: &[u8], i: usize, block: &[u8; SIZE], length: usize) -> bool {
+    chunk(bytes, i)
+        .is_some_and(|chunk| Block::new(chunk).difference(Block::new(block)).unwrap_or(SIZE) >= length)
+}
+
 /// How many bytes are looked at together.
-const SIZE: usize = 16;
+pub(super) const SIZE: usize = 16;
 
 #[inline]
 fn chunk(bytes: &[u8], i: usize) -> Option<&[u8; SIZE]> {
@@ -99,8 +158,8 @@ mod machine {
         }
 
         #[inline]
-        pub(super) fn special(self) -> Option<usize> {
-            first(self.is(b'"').or(self.is(b'\\')).or(self.is(b'\n')).bits())
+        pub(super) fn specials(self) -> u16 {
+            self.is(b'"').or(self.is(b'\\')).or(self.is(b'\n')).bits() as u16
         }
 
         #[inline]
@@ -170,9 +229,6 @@ mod machine {
 mod plain {
     use super::SIZE;
 
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-
     #[derive(Clone, Copy)]
     pub(super) struct Block([u8; SIZE]);
 
@@ -183,11 +239,17 @@ mod plain {
         }
 
         #[inline]
-        pub(super) fn special(self) -> Option<usize> {
-            // The lowest byte that is marked is a zero byte; those above it may be marked in error.
-            let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-            let is = |word: u64, byte: u8| zeros(word ^ (LOW * u64::from(byte)));
-            self.first(|word| is(word, b'"') | is(word, b'\\') | is(word, b'\n'))
+        pub(super) fn specials(self) -> u16 {
+            const ONES: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+            let zeros = |word: u64| !(((word & ONES) + ONES) | word | ONES);
+            let is = |word: u64, byte: u8| zeros(word ^ (0x0101_0101_0101_0101 * u64::from(byte)));
+            // The highest bit of each byte that is special; a multiplication brings them together.
+            let bits = |word: u64| {
+                let marks = is(word, b'"') | is(word, b'\\') | is(word, b'\n');
+                ((marks >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u16
+            };
+            let both = u128::from_le_bytes(self.0);
+            bits(both as u64) | bits((both >> 64) as u64) << 8
         }
 
         #[inline]
@@ -201,18 +263,6 @@ mod plain {
             let [left, right] = [self, other].map(|block| u128::from_le_bytes(block.0));
             let differ = left ^ right;
             (differ != 0).then(|| (differ.trailing_zeros() / 8) as usize)
-        }
-
-        /// The first byte of which a bit is marked.
-        #[inline]
-        fn first(self, mark: impl Fn(u64) -> u64) -> Option<usize> {
-            let both = u128::from_le_bytes(self.0);
-            let low = mark(both as u64);
-            if low != 0 {
-                return Some((low.trailing_zeros() / 8) as usize);
-            }
-            let high = mark((both >> 64) as u64);
-            (high != 0).then(|| 8 + (high.trailing_zeros() / 8) as usize)
         }
     }
 }
@@ -240,7 +290,14 @@ mod tests {
             let bytes = of(&picks);
             let from = from % (bytes.len() + 2);
             let expected = |is: fn(u8) -> bool| (from..bytes.len()).find(|at| bytes.get(*at).is_some_and(|b| is(*b)));
-            special(&bytes, from) == expected(is_special)
+            let mut specials = Specials::default();
+            let mut found = vec![];
+            while let Some(at) = specials.next(&bytes, found.last().map_or(0, |at| at + 1)) {
+                found.push(at);
+            }
+            let all: Vec<_> = (0..bytes.len()).filter(|at| is_special(bytes[*at])).collect();
+            found == all
+                && specials.next(&bytes, from) == expected(is_special)
                 && other_than_name(&bytes, from) == expected(|byte| !is_name(byte))
         }
 
@@ -266,9 +323,13 @@ mod tests {
                 bytes[at] = byte;
                 let block = machine::Block::new(&bytes);
                 let twin = plain::Block::new(&bytes);
-                let found = (block.special(), block.other_than_name());
-                assert_eq!(found, (is_special(byte).then_some(at), (!is_name(byte)).then_some(at)), "{byte}");
-                assert_eq!(found, (twin.special(), twin.other_than_name()), "{byte}");
+                let found = (block.specials(), block.other_than_name());
+                assert_eq!(
+                    found,
+                    (u16::from(is_special(byte)) << at, (!is_name(byte)).then_some(at)),
+                    "{byte}"
+                );
+                assert_eq!(found, (twin.specials(), twin.other_than_name()), "{byte}");
                 let differs = (byte != b'a').then_some(at);
                 assert_eq!(block.difference(machine::Block::new(&[b'a'; SIZE])), differs, "{byte}");
                 assert_eq!(twin.difference(plain::Block::new(&[b'a'; SIZE])), differs, "{byte}");

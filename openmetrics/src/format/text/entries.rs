@@ -38,7 +38,7 @@ use std::fmt;
 use memchr::{memchr, memrchr};
 
 pub use super::Dialect;
-use super::fast;
+use super::fast::{self, Shape};
 use super::grammar::{self, Line};
 use crate::error::Position;
 use crate::model::{MetricType, Number, Timestamp};
@@ -216,15 +216,6 @@ pub(super) struct LabelParts {
     pub(super) value: Part,
 }
 
-impl LabelParts {
-    /// The same label so many bytes later.
-    #[inline]
-    pub(super) fn moved(self, by: usize) -> Self {
-        let part = |part: Part| Part { start: part.start + by, end: part.end + by, ..part };
-        Self { name: part(self.name), value: part(self.value) }
-    }
-}
-
 /// A label as the input has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -278,8 +269,6 @@ pub(super) struct Likeness {
     pub(super) name: bool,
     /// The labels have the same names in the same order.
     pub(super) labels: bool,
-    /// So many labels at the beginning have the same values, too.
-    pub(super) values: usize,
     /// Some value of its labels has an escape. (Where nothing is known, all may have.)
     pub(super) escaped: bool,
 }
@@ -590,6 +579,8 @@ pub struct Entries<'a> {
     base: usize,
     /// The next line, in `text`.
     at: usize,
+    /// What the fast path keeps from line to line.
+    shape: Shape,
     line: LineSpan,
     end: End,
     /// The last sample and the one before it; which is which says `second`.
@@ -622,6 +613,7 @@ impl<'a> Entries<'a> {
             text: "",
             base: 0,
             at: 0,
+            shape: Shape::default(),
             line: LineSpan { number: 0, span: ByteSpan::default() },
             end: End::Ahead,
             samples: Default::default(),
@@ -703,13 +695,13 @@ impl<'a> Entries<'a> {
         if self.end != End::Ahead || self.reference {
             return false;
         }
-        let Self { dialect, text, base, at, samples: [first, second], .. } = self;
+        let Self { dialect, text, base, at, shape, samples: [first, second], .. } = self;
         if matches!(text.as_bytes().get(*at), None | Some(b'#')) {
             return false;
         }
         // What is read next takes the place of the sample before the last one.
         let (last, next) = if self.second { (second, first) } else { (first, second) };
-        let Some(end) = fast::sample(*dialect, text, *base, *at, last, next) else { return false };
+        let Some(end) = fast::sample(*dialect, text, *base, *at, shape, last, next) else { return false };
         self.second = !self.second;
         self.pass(end);
         true
@@ -767,6 +759,7 @@ impl<'a> Entries<'a> {
         next.text = self.text;
         next.base = self.base;
         next.likeness = Likeness { escaped: true, ..Likeness::default() };
+        self.shape.forget();
         let parsed = grammar::line(self.dialect, self.quoted_names, line, self.line, next);
         if matches!(parsed, Ok(Line::Sample)) {
             self.second = !self.second;
@@ -788,7 +781,7 @@ impl<'a> Entries<'a> {
         }
         let bad = match std::str::from_utf8(rest) {
             Ok(text) => {
-                (self.text, self.base, self.at) = (text, start, 0);
+                self.read_on(text, start);
                 return Refill::Text;
             }
             Err(error) => error.valid_up_to(),
@@ -796,16 +789,21 @@ impl<'a> Entries<'a> {
         let valid = rest.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let lines = memrchr(b'\n', valid.as_bytes()).map_or(0, |at| at + 1);
         if lines > 0 {
-            (self.text, self.base, self.at) = (valid.get(..lines).unwrap_or_default(), start, 0);
+            self.read_on(valid.get(..lines).unwrap_or_default(), start);
             return Refill::Text;
         }
         let length = bad + memchr(b'\n', rest.get(bad..).unwrap_or_default()).unwrap_or(rest.len() - bad);
         // An empty text at the next line: the next call looks on from there.
-        (self.text, self.base, self.at) = ("", start + (length + 1).min(rest.len()), 0);
+        self.read_on("", start + (length + 1).min(rest.len()));
         self.line = LineSpan { number: self.line.number + 1, span: ByteSpan::new(start, start + length) };
         let rule = if self.dialect == Dialect::Prometheus { "P4-01" } else { "OM1-DOC-01" };
         let found = rest.get(bad).map_or(Found::EndOfInput, |byte| Found::Byte(*byte));
         Refill::Fault(Fault::new(rule, "valid UTF-8", found, self.line.position(start + bad)))
+    }
+
+    fn read_on(&mut self, text: &'a str, base: usize) {
+        (self.text, self.base, self.at) = (text, base, 0);
+        self.shape.restart();
     }
 
     /// What there is to say at the end.

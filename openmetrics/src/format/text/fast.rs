@@ -5,62 +5,82 @@
 //! reads the line anew; so it may say "no" freely, but where it says "yes" both have to agree on every part. A test and
 //! a fuzz target compare them.
 
+use super::Dialect;
+use super::blocks::{self, Specials};
 use super::entries::{
     ByteSpan, ExemplarParts, LabelParts, Likeness, Located, Metadata, MetadataKind, Part, Sample, Written,
 };
 use super::grammar::type_of_word;
 use super::numeral::{self, Scanned};
-use super::{Dialect, blocks};
 use crate::model::Timestamp;
+
+/// What is kept from line to line: the names of the labels, since the next line mostly has them again.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// Whether it is that of the sample before.
+    is_of_last: bool,
+    specials: Specials,
+    names: Vec<LabelName>,
+    exemplar_names: Vec<LabelName>,
+}
+
+/// The name of a label as far as it is compared, and what stands behind it: `="`.
+#[derive(Clone, Copy, Debug)]
+struct LabelName {
+    text: [u8; blocks::SIZE],
+    length: usize,
+}
+
+/// The longest name that is kept.
+const LONGEST: usize = blocks::SIZE - 2;
+
+impl Shape {
+    /// Another text comes.
+    pub(super) fn restart(&mut self) {
+        self.is_of_last = false;
+        self.specials = Specials::default();
+    }
+
+    /// Another reader is at work.
+    pub(super) fn forget(&mut self) {
+        self.is_of_last = false;
+    }
+
+    /// The line has so many labels; whether there were not more in the line before.
+    fn labels(&mut self, count: usize) -> bool {
+        let same = self.names.len() == count;
+        self.names.truncate(count);
+        same
+    }
+}
 
 /// Reads the sample line that begins at `at`. Gives where its line feed is.
 ///
-/// Lines are mostly like the one before: the same name, the same names of labels, some of the same values. What has the
-/// same bytes as a part of that line has been looked at there, so those parts are taken over, and the rest is compared
-/// with what it probably is before it is looked at byte by byte.
+/// Lines are mostly like the one before: the same name, the same names of labels. So these are compared with what they
+/// probably are before they are looked at byte by byte.
 #[inline(never)]
 pub(super) fn sample<'a>(
     dialect: Dialect,
     text: &'a str,
     base: usize,
     at: usize,
+    shape: &mut Shape,
     before: &Sample<'a>,
     out: &mut Sample<'a>,
 ) -> Option<usize> {
     let reader = Reader { bytes: text.as_bytes(), base, prometheus: dialect == Dialect::Prometheus };
     out.labels.clear();
-    let mut likeness = Likeness { canonical: true, ..Likeness::default() };
-    let name_end;
-    let series_end;
-    let known = before.likeness.canonical && before.base == base && std::ptr::eq(before.text, text);
-    let old = if known { before.labels.as_slice() } else { &[] };
-    let same = if known { reader.same_as(before.series, at) } else { 0 };
+    let known = std::mem::take(&mut shape.is_of_last);
+    let mut likeness = Likeness { canonical: true, labels: known, ..Likeness::default() };
     let old_name = before.name.end - before.name.start;
-    if same > old_name {
-        // Name and opening brace are there.
-        name_end = at + old_name;
-        likeness.name = true;
-        let moved = base + at - before.series.start;
-        let same_until = before.series.start + same;
-        let mut i = name_end + 1;
-        for label in old.iter().take_while(|label| label.value.end < same_until) {
-            let label = label.moved(moved);
-            likeness.escaped |= label.value.escaped;
-            i = label.value.end - base + 1;
-            out.labels.push(label);
-        }
-        likeness.values = out.labels.len();
-        series_end = reader.more_labels(i, likeness.values > 0, old, &mut out.labels, &mut likeness)?;
-    } else {
-        name_end = reader.metric_name(at)?;
-        series_end = match reader.at(name_end)? {
-            b'{' => reader.more_labels(name_end + 1, false, old, &mut out.labels, &mut likeness)?,
-            _ => name_end,
-        };
-        likeness.name = known && same == old_name && name_end - at == old_name;
+    // What stands behind the name is the same as well.
+    likeness.name = known && blocks::same(reader.bytes, before.name.start - base, at, old_name + 1);
+    let name_end = if likeness.name { at + old_name } else { reader.metric_name(at)? };
+    let mut i = name_end;
+    if reader.at(i)? == b'{' {
+        i = reader.labels(i + 1, &mut shape.specials, &mut shape.names, &mut out.labels, &mut likeness)?;
     }
-    likeness.labels = known && likeness.labels && out.labels.len() == old.len();
-    let i = series_end;
+    likeness.labels &= shape.labels(out.labels.len());
     if reader.at(i)? != b' ' {
         return None;
     }
@@ -69,17 +89,16 @@ pub(super) fn sample<'a>(
     out.text = text;
     out.base = base;
     out.name = Part { start: base + at, end: base + name_end, quoted: false, escaped: false };
-    out.series = ByteSpan::new(base + at, base + series_end);
+    out.series = ByteSpan::new(base + at, base + i);
     out.value = Located { value: number.number(), span: ByteSpan::new(base + i + 1, base + end) };
     out.is_composite = false;
     out.likeness = likeness;
     (out.timestamp, out.start, out.exemplar_fault) = (None, None, None);
     out.exemplars.clear();
     out.exemplar_labels.clear();
-    if reader.at(end)? == b'\n' {
-        return Some(end);
-    }
-    reader.tail(end, text, dialect, out)
+    let end = if reader.at(end)? == b'\n' { end } else { reader.tail(end, text, dialect, shape, out)? };
+    shape.is_of_last = true;
+    Some(end)
 }
 
 /// Reads the metadata line that begins at `at` if it has no escapes and nothing unusual. Gives where its line feed is.
@@ -142,95 +161,36 @@ impl Reader<'_> {
         (end > i && !self.at(i)?.is_ascii_digit()).then_some(end)
     }
 
-    /// The end of the label name that begins at `i`.
+    /// Labels from `i`, which is after the opening brace, to after the closing one.
     #[inline]
-    fn label_name(&self, i: usize) -> Option<usize> {
-        let end = self.metric_name(i)?;
-        let has_colon = || self.bytes.get(i..end).is_some_and(|name| name.contains(&b':'));
-        (!has_colon()).then_some(end)
-    }
-
-    /// How many bytes from `at` on are those of a stretch of the text before.
-    #[inline]
-    fn same_as(&self, span: ByteSpan, at: usize) -> usize {
-        let before = self.bytes.get(span.start - self.base..span.end - self.base).unwrap_or_default();
-        let here = self.bytes.get(at..).unwrap_or_default();
-        blocks::common(before, here)
-    }
-
-    /// Labels from `i` on, to after the closing brace; whether there were some before. `old` are those of the line
-    /// before, whose names are expected again.
-    #[inline]
-    fn more_labels(
+    fn labels(
         &self,
         mut i: usize,
-        mut follows: bool,
-        old: &[LabelParts],
+        specials: &mut Specials,
+        names: &mut Vec<LabelName>,
         out: &mut Vec<LabelParts>,
         likeness: &mut Likeness,
     ) -> Option<usize> {
-        likeness.labels = true;
-        if !follows && self.at(i)? == b'}' {
-            return Some(i + 1);
-        }
-        loop {
-            if follows {
-                match self.at(i)? {
-                    b',' => i += 1,
-                    b'}' => return Some(i + 1),
-                    _ => return None,
-                }
-            }
-            follows = true;
-            let expected = old.get(out.len()).and_then(|label| self.expected_name(i, label.name));
-            let name_end = if let Some(end) = expected {
-                end
-            } else {
-                likeness.labels = false;
-                let end = self.label_name(i)?;
-                if self.bytes.get(end..end + 2)? != b"=\""
-                    || self.prometheus && self.bytes.get(i..end)? == b"__name__"
-                {
-                    return None;
-                }
-                end
-            };
-            let start = name_end + 2;
-            let (end, escaped) = self.string(start)?;
-            likeness.escaped |= escaped;
-            out.push(LabelParts {
-                name: Part { start: self.base + i, end: self.base + name_end, quoted: false, escaped: false },
-                value: Part { start: self.base + start, end: self.base + end, quoted: true, escaped },
-            });
-            i = end + 1;
-        }
-    }
-
-    /// The end of the name at `i`, if that is the one in another place, with what stands behind it.
-    #[inline]
-    fn expected_name(&self, i: usize, name: Part) -> Option<usize> {
-        let length = name.end - name.start + 2; // `="`
-        let from = name.start - self.base;
-        let same = blocks::same(self.bytes, from, i, length);
-        same.then_some(i + length - 2)
-    }
-
-    /// Labels from after the brace to after the closing one.
-    #[inline]
-    fn labels(&self, mut i: usize, out: &mut Vec<LabelParts>) -> Option<usize> {
         if self.at(i)? == b'}' {
             return Some(i + 1);
         }
+        let mut at = 0;
         loop {
-            let name_end = self.label_name(i)?;
-            if self.bytes.get(name_end..name_end + 2)? != b"=\"" {
-                return None;
-            }
-            if self.prometheus && self.bytes.get(i..name_end)? == b"__name__" {
-                return None;
-            }
+            let name_end = match names.get(at) {
+                Some(name) if blocks::begins(self.bytes, i, &name.text, name.length + 2) => i + name.length,
+                _ => {
+                    likeness.labels = false;
+                    self.other_name(i, at, names)?
+                }
+            };
+            at += 1;
             let start = name_end + 2;
-            let (end, escaped) = self.string(start)?;
+            let mut end = specials.next(self.bytes, start)?;
+            let escaped = self.at(end)? != b'"';
+            if escaped {
+                likeness.escaped = true;
+                end = self.escaped_end(end, specials)?;
+            }
             out.push(LabelParts {
                 name: Part { start: self.base + i, end: self.base + name_end, quoted: false, escaped: false },
                 value: Part { start: self.base + start, end: self.base + end, quoted: true, escaped },
@@ -243,26 +203,36 @@ impl Reader<'_> {
         }
     }
 
-    /// The end of a string, which is at its closing quote, and whether it has a backslash.
-    #[inline]
-    fn string(&self, mut i: usize) -> Option<(usize, bool)> {
-        let mut escaped = false;
+    /// The end of the label name that begins at `i`, which is not the one expected there. It is from now on.
+    #[inline(never)]
+    fn other_name(&self, i: usize, at: usize, names: &mut Vec<LabelName>) -> Option<usize> {
+        names.truncate(at);
+        let end = self.metric_name(i)?;
+        let name = self.bytes.get(i..end)?;
+        let is_label = !name.contains(&b':') && !(self.prometheus && name == b"__name__");
+        if !is_label || self.bytes.get(end..end + 2)? != b"=\"" {
+            return None;
+        }
+        let known = self.bytes.get(i..).and_then(|rest| rest.first_chunk()).filter(|_| name.len() <= LONGEST);
+        match known {
+            Some(text) => names.push(LabelName { text: *text, length: name.len() }),
+            None => names.push(LabelName { text: [0; blocks::SIZE], length: blocks::SIZE }), // never found
+        }
+        Some(end)
+    }
+
+    /// The end of a string, which is at its closing quote, with something special in it at `i`.
+    #[inline(never)]
+    fn escaped_end(&self, mut i: usize, specials: &mut Specials) -> Option<usize> {
         loop {
-            i = blocks::special(self.bytes, i)?;
-            match self.at(i)? {
-                b'"' => return Some((i, escaped)),
-                b'\\' => {
-                    escaped = true;
-                    match self.at(i + 1)? {
-                        b'\n' => return None,
-                        b'n' | b'"' | b'\\' => {}
-                        _ if self.prometheus => return None,
-                        _ => {}
-                    }
-                    i += 2;
-                }
-                _ => return None, // a line feed
+            match (self.at(i)?, self.at(i + 1)) {
+                (b'"', _) => return Some(i),
+                (b'\\', Some(b'\n')) => return None,
+                (b'\\', Some(b'n' | b'"' | b'\\')) => {}
+                (b'\\', Some(_)) if !self.prometheus => {}
+                _ => return None, // among others, a line feed
             }
+            i = specials.next(self.bytes, i + 2)?;
         }
     }
 
@@ -309,7 +279,14 @@ impl Reader<'_> {
     }
 
     /// What follows a value: a timestamp, an exemplar.
-    fn tail(&self, mut i: usize, text: &str, dialect: Dialect, out: &mut Sample<'_>) -> Option<usize> {
+    fn tail(
+        &self,
+        mut i: usize,
+        text: &str,
+        dialect: Dialect,
+        shape: &mut Shape,
+        out: &mut Sample<'_>,
+    ) -> Option<usize> {
         match dialect {
             Dialect::Prometheus => return self.millis(i, out),
             Dialect::OpenMetrics1 => {}
@@ -329,7 +306,9 @@ impl Reader<'_> {
             return None;
         }
         let hash = i + 1;
-        i = self.labels(i + 4, &mut out.exemplar_labels)?;
+        let Shape { specials, exemplar_names, .. } = shape;
+        let likeness = &mut Likeness::default();
+        i = self.labels(i + 4, specials, exemplar_names, &mut out.exemplar_labels, likeness)?;
         if self.at(i)? != b' ' {
             return None;
         }

@@ -171,7 +171,7 @@ impl<'a> Seen<'a> {
         sample: &Sample<'a>,
         special: Option<usize>,
     ) -> Relation {
-        let mut at = sample.likeness.values;
+        let mut at = 0;
         let mut order = std::cmp::Ordering::Equal;
         while let (Some(label), Some(other)) = (sample.labels.get(at), before.labels.get(at)) {
             if Some(at) != special {
