@@ -271,6 +271,8 @@ pub(super) struct Likeness {
     pub(super) labels: bool,
     /// Some value of its labels has an escape. (Where nothing is known, all may have.)
     pub(super) escaped: bool,
+    /// Nothing stands behind its value, which is a number.
+    pub(super) bare: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

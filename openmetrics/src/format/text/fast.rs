@@ -96,7 +96,8 @@ pub(super) fn sample<'a>(
     (out.timestamp, out.start, out.exemplar_fault) = (None, None, None);
     out.exemplars.clear();
     out.exemplar_labels.clear();
-    let end = if reader.at(end)? == b'\n' { end } else { reader.tail(end, text, dialect, shape, out)? };
+    out.likeness.bare = reader.at(end)? == b'\n';
+    let end = if out.likeness.bare { end } else { reader.tail(end, text, dialect, shape, out)? };
     shape.is_of_last = true;
     Some(end)
 }
@@ -209,7 +210,8 @@ impl Reader<'_> {
         names.truncate(at);
         let end = self.metric_name(i)?;
         let name = self.bytes.get(i..end)?;
-        let is_label = !name.contains(&b':') && !(self.prometheus && name == b"__name__");
+        let is_reserved = self.prometheus && name == b"__name__";
+        let is_label = !name.contains(&b':') && !is_reserved;
         if !is_label || self.bytes.get(end..end + 2)? != b"=\"" {
             return None;
         }

@@ -11,7 +11,7 @@ use super::composite;
 use super::findings::{Findings, Place};
 use super::metric::{Context, Point};
 use super::names::{Families, Record, Role, SUFFIXES, role, split_suffix};
-use super::seen::{Found, Of, Relation, Seen, special_name};
+use super::seen::{Difference, Found, Of, Relation, Seen, special_name};
 use crate::model::{MetricType, Number, Timestamp};
 
 /// Where a sample belongs: what whoever builds families needs to know beside the sample itself.
@@ -35,6 +35,8 @@ pub(super) struct Open<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) metric_type: MetricType,
     pub(super) has_samples: bool,
+    /// The lines of its samples, from the first on that is not in the table of those seen.
+    samples: ByteSpan,
     /// Whether samples of another family came before, so that what follows here is out of place already.
     reopened: bool,
     first: Place,
@@ -427,8 +429,7 @@ impl<'a> Judge<'a> {
 
     fn open_new(&mut self, name: Cow<'a, str>, written: Written<'a>, place: Place) {
         self.close();
-        let mut record = Record::new(written.span(), written.is_escaped(), place.line.number);
-        record.untabled = ByteSpan::new(place.line.span.start, place.line.span.start);
+        let record = Record::new(written.span(), written.is_escaped(), place.line.number);
         if self.dialect == Dialect::OpenMetrics1 {
             self.check_clash_of_name(&name, place);
         }
@@ -443,6 +444,7 @@ impl<'a> Judge<'a> {
             name,
             metric_type: MetricType::Unknown,
             has_samples: false,
+            samples: ByteSpan::new(place.line.span.start, place.line.span.start),
             reopened: false,
             first: place,
             type_line: None,
@@ -457,7 +459,7 @@ impl<'a> Judge<'a> {
         let name = self.families.name(self.input, id);
         let Some(record) = self.families.get_mut(id) else { return };
         let metric_type = record.metric_type;
-        let has_samples = record.has_samples;
+        let (has_samples, samples) = (record.has_samples, record.untabled);
         if !record.tabled {
             record.tabled = true;
             let of = Of { id, name: &name, metric_type };
@@ -469,6 +471,7 @@ impl<'a> Judge<'a> {
             name,
             metric_type,
             has_samples,
+            samples,
             reopened: true,
             first: place,
             type_line: None,
@@ -523,6 +526,7 @@ impl<'a> Judge<'a> {
         if let Some(open) = self.open.take() {
             if let Some(record) = self.families.get_mut(open.id) {
                 record.has_samples |= open.has_samples;
+                record.untabled = open.samples;
                 record.tabled |= self.seen.is_tabled();
             }
         }
@@ -639,6 +643,9 @@ impl<'a> Judge<'a> {
     /// A sample: finds its family, metric and point, and checks all that can be checked by now.
     #[inline]
     pub(super) fn sample(&mut self, before: &Sample<'a>, sample: &Sample<'a>, line: LineSpan) -> Placed {
+        if let Some(placed) = self.next(before, sample, line) {
+            return placed;
+        }
         let role = self.place(sample, line);
         let Self { open: Some(open), .. } = self else {
             // Not reached: placing a sample opens a family.
@@ -647,10 +654,9 @@ impl<'a> Judge<'a> {
         let (family, metric_type) = (open.id, open.metric_type);
         if !open.has_samples {
             open.has_samples = true;
-            let start = line.span.start;
+            open.samples = ByteSpan::new(line.span.start, line.span.start);
             if let Some(record) = self.families.get_mut(family) {
                 record.has_samples = true;
-                record.untabled = ByteSpan::new(start, start);
             }
             self.seen.begin(open.reopened);
         }
@@ -658,9 +664,9 @@ impl<'a> Judge<'a> {
         let special = self.seen.special(sample, || self.special_label(grouped, sample));
         let relation = self.seen.relate(before, sample, special);
         if relation != Relation::Same {
-            let found = self.find_metric(relation, sample, line, special);
-            if found == Found::New {
-                if let Some(placed) = self.next_number(role, metric_type, sample, line) {
+            let found = self.find_metric(relation, (before, sample), line, special);
+            if found == Found::New && self.is_plain_number(role, metric_type, sample) {
+                if let Some(placed) = self.next_number(role, sample, line) {
                     return placed;
                 }
             }
@@ -670,8 +676,8 @@ impl<'a> Judge<'a> {
             }
         }
         self.one_number = false;
-        if let Some(record) = self.families.get_mut(family) {
-            record.untabled.end = line.span.end + 1;
+        if let Some(open) = &mut self.open {
+            open.samples.end = line.span.end + 1;
         }
         if role == Role::Value && has_suffixes_only(metric_type) && self.dialect != Dialect::OpenMetrics2 {
             // A name that the type does not have, which is a finding already; there is no point to look at.
@@ -691,28 +697,69 @@ impl<'a> Judge<'a> {
         Placed { family, role, metric, new_point: time != Time::Same, special, bound }
     }
 
-    /// The short way for most samples there are: a number, the only one of a metric that is new. `None`, and nothing done,
-    /// if there is more to look at.
+    /// The short way for samples that are like the one before, as most are: a number of the next metric, or the next
+    /// bucket. `None`, and nothing done, if there is more to look at.
     #[inline]
-    fn next_number(
-        &mut self,
-        role: Role,
-        metric_type: MetricType,
-        sample: &Sample<'a>,
-        line: LineSpan,
-    ) -> Option<Placed> {
-        let value = sample.number()?.as_f64();
+    fn next(&mut self, before: &Sample<'a>, sample: &Sample<'a>, line: LineSpan) -> Option<Placed> {
+        let is_like = sample.likeness.name && sample.likeness.bare && !self.last_name.is_empty();
+        if !is_like {
+            return None;
+        }
+        let difference = self.seen.difference(before, sample)?;
+        if self.last_role == Role::Bucket {
+            return self.next_bucket(difference, sample, line);
+        }
+        let metric_type = self.open.as_ref()?.metric_type;
+        if !self.one_number || !self.is_plain_number(self.last_role, metric_type, sample) {
+            return None;
+        }
+        let is_next = if self.seen.is_in_turns() {
+            self.seen.takes_turn(before, sample)
+        } else {
+            self.seen.is_sorted() && difference.rises
+        };
+        if !is_next {
+            return None;
+        }
+        self.seen.pass(line.span.start);
+        self.next_number(self.last_role, sample, line)
+    }
+
+    /// A bucket after one of the same metric.
+    #[inline]
+    fn next_bucket(&mut self, difference: Difference, sample: &Sample<'a>, line: LineSpan) -> Option<Placed> {
+        let special = self.seen.last_special()?;
+        let is_last = special + 1 == sample.labels.len();
+        let is_same = is_last && difference.at >= sample.labels.get(special)?.value.start;
+        if !is_same || !self.point.begun || self.point.time.is_some() {
+            return None;
+        }
+        let open = self.open.as_mut()?;
+        let metric = self.group.as_ref()?.number;
+        let bound = self.point.next_bucket(sample, Some(special), sample.number()?)?;
+        open.samples.end = line.span.end + 1;
+        let family = open.id;
+        Some(Placed { family, role: Role::Bucket, metric, new_point: false, special: Some(special), bound })
+    }
+
+    /// Whether a sample is a number that breaks no rule, and nothing else.
+    #[inline]
+    fn is_plain_number(&self, role: Role, metric_type: MetricType, sample: &Sample<'a>) -> bool {
+        let Some(value) = sample.number().map(Number::as_f64) else { return false };
         let is_fine = match (role, metric_type) {
             (Role::Value, MetricType::Gauge | MetricType::Unknown) => !value.is_infinite(),
             (Role::Total, _) => value.is_finite() && (value >= 0.0 || self.is_prometheus()),
-            _ => return None,
+            _ => false,
         };
-        let is_bare = sample.timestamp().is_none()
-            && sample.exemplars().len() == 0
-            && sample.exemplar_fault().is_none();
-        if !is_fine || !is_bare {
-            return None;
-        }
+        let is_bare = || {
+            sample.timestamp().is_none() && sample.exemplars().len() == 0 && sample.exemplar_fault().is_none()
+        };
+        is_fine && (sample.likeness.bare || is_bare())
+    }
+
+    /// The short way for most samples there are: a plain number, the only one of a metric that is new.
+    #[inline]
+    fn next_number(&mut self, role: Role, sample: &Sample<'a>, line: LineSpan) -> Option<Placed> {
         if !self.one_number {
             self.end_metric();
             self.one_number = true;
@@ -722,11 +769,16 @@ impl<'a> Judge<'a> {
         let number = self.metrics;
         self.metrics = self.metrics.saturating_add(1);
         self.group = Some(Group { number, first, has_timestamps: false, broken: false });
-        let family = self.open.as_ref().map_or(0, |open| open.id);
-        if let Some(record) = self.families.get_mut(family) {
-            record.untabled.end = line.span.end + 1;
-        }
-        Some(Placed { family, role, metric: number, new_point: true, special: None, bound: f64::NAN })
+        let open = self.open.as_mut()?;
+        open.samples.end = line.span.end + 1;
+        Some(Placed {
+            family: open.id,
+            role,
+            metric: number,
+            new_point: true,
+            special: None,
+            bound: f64::NAN,
+        })
     }
 
     /// The label that tells samples of one metric apart.
@@ -752,7 +804,7 @@ impl<'a> Judge<'a> {
     fn find_metric(
         &mut self,
         relation: Relation,
-        sample: &Sample<'a>,
+        (before, sample): (&Sample<'a>, &Sample<'a>),
         line: LineSpan,
         special: Option<usize>,
     ) -> Found {
@@ -770,8 +822,7 @@ impl<'a> Judge<'a> {
         }
         let Some(open) = &self.open else { return Found::New };
         let of = Of { id: open.id, name: &open.name, metric_type: open.metric_type };
-        let stretch = self.families.get(of.id).map_or(ByteSpan::default(), |record| record.untabled);
-        self.seen.look_up(sample, special, of, stretch, line)
+        self.seen.look_up((before, sample), special, of, open.samples, line)
     }
 
     /// Another metric begins, or one that was there before goes on.

@@ -1,9 +1,10 @@
 //! Which label sets a family has had, at a few bytes a metric.
 //!
 //! Most expositions are sorted: while the metrics of a family rise, with the same label names in the same order and no
-//! escapes, no two can be the same, and nothing is kept but the last. When the order breaks, the lines of the family so
-//! far are read once more and noted in a table: first by their text, and when that stops to say all (other names,
-//! another order, escapes) by a hash that knows no order. Each line is read again at most twice, so time stays linear.
+//! escapes, no two can be the same, and nothing is kept but the last. When that order breaks, the lines of the family so
+//! far are read once more to see whether they have another one, see [`Turns`]; else they are noted in a table: first by
+//! their text, and when that stops to say all (other names, another order, escapes) by a hash that knows no order. Each
+//! line is read again at most three times, so time stays linear.
 //!
 //! The table is one for the whole exposition and holds 32 bits of a keyed hash and the offset of a line; whatever
 //! looks equal is confirmed by reading that line again. Offsets beyond 4 GiB are not told apart from that limit, so
@@ -16,6 +17,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::super::Dialect;
+use super::super::blocks;
 use super::super::entries::{ByteSpan, Entries, Entry, LabelParts, LineSpan, RawLabel, Sample};
 use super::findings::Place;
 use super::judge::is_grouped;
@@ -34,6 +36,15 @@ pub(super) enum Relation {
     Other,
 }
 
+/// Where a sample's labels differ from those of the sample before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Difference {
+    /// The first byte in the input that does.
+    pub(super) at: usize,
+    /// Whether the value there comes later by its bytes.
+    pub(super) rises: bool,
+}
+
 /// Whether a label set was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -48,6 +59,7 @@ pub(super) enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Sorted,
+    InTurns,
     ByText,
     ByHash,
 }
@@ -74,6 +86,7 @@ pub(super) struct Seen<'a> {
     hasher: RandomState,
     table: HashTable<Noted>,
     mode: Mode,
+    turns: Turns<'a>,
     /// Whether there was a sample in this family.
     has_last: bool,
     /// Which label of it was not the metric's.
@@ -100,6 +113,7 @@ impl<'a> Seen<'a> {
             hasher: RandomState::default(),
             table: HashTable::new(),
             mode: Mode::Sorted,
+            turns: Turns::default(),
             has_last: false,
             last_special: None,
             same_names: false,
@@ -134,6 +148,17 @@ impl<'a> Seen<'a> {
         self.mode == Mode::Sorted
     }
 
+    pub(super) fn is_in_turns(&self) -> bool {
+        self.mode == Mode::InTurns
+    }
+
+    /// Whether a sample of the names of the one before, without escapes, comes after all before it in a family that has
+    /// its metrics in turns.
+    #[inline]
+    pub(super) fn takes_turn(&mut self, before: &Sample<'a>, sample: &Sample<'a>) -> bool {
+        self.turns.take(before, sample)
+    }
+
     /// Whether the open family's label sets are in the table, by their hash.
     pub(super) fn is_tabled(&self) -> bool {
         self.mode == Mode::ByHash
@@ -143,6 +168,30 @@ impl<'a> Seen<'a> {
     #[inline]
     pub(super) fn special(&self, sample: &Sample<'a>, find: impl FnOnce() -> Option<usize>) -> Option<usize> {
         if self.has_last && sample.likeness.labels { self.last_special } else { find() }
+    }
+
+    /// How a sample compares with the one before, if the fast path has seen that both have the same names of labels, and
+    /// no escapes are in them: the texts differ first where the values do.
+    #[inline]
+    pub(super) fn difference(&self, before: &Sample<'a>, sample: &Sample<'a>) -> Option<Difference> {
+        if !self.has_last || !sample.likeness.labels || sample.likeness.escaped || before.likeness.escaped {
+            return None;
+        }
+        let labels = |of: &Sample<'a>| {
+            let text = of.text.as_bytes();
+            text.get(of.name.end.wrapping_sub(of.base)..of.series.end.wrapping_sub(of.base))
+        };
+        let (old, new) = (labels(before)?, labels(sample)?);
+        let at = blocks::common(old, new);
+        let (Some(&old), Some(&new)) = (old.get(at), new.get(at)) else { return None };
+        // Where a value ends the other one goes on, and comes later.
+        Some(Difference { at: sample.name.end + at, rises: old == b'"' || (new != b'"' && new > old) })
+    }
+
+    /// The label that was not the metric's in the sample before.
+    #[inline]
+    pub(super) fn last_special(&self) -> Option<usize> {
+        self.last_special
     }
 
     /// Compares with the sample before.
@@ -224,7 +273,7 @@ impl<'a> Seen<'a> {
     /// Looks a metric up among those of its family, and notes it. `stretch` are the family's lines up to this one.
     pub(super) fn look_up(
         &mut self,
-        sample: &Sample<'a>,
+        (before, sample): (&Sample<'a>, &Sample<'a>),
         special: Option<usize>,
         of: Of<'_>,
         stretch: ByteSpan,
@@ -238,15 +287,28 @@ impl<'a> Seen<'a> {
             }
             return self.find_or_note(hash, sample, special, of, offset);
         }
+        let is_plain = self.alike && is_canonical(sample);
         if self.mode == Mode::Sorted {
             if self.current == usize::MAX {
                 self.current = offset;
                 return Found::New;
             }
-            self.mode = if self.alike && is_canonical(sample) { Mode::ByText } else { Mode::ByHash };
-            self.note_stretch(of, stretch);
-        } else if self.mode == Mode::ByText && !(self.alike && is_canonical(sample)) {
-            self.mode = Mode::ByHash;
+            if is_plain && self.are_in_turns(stretch) {
+                self.mode = Mode::InTurns;
+            }
+        }
+        if self.mode == Mode::InTurns && is_plain && self.turns.take(before, sample) {
+            self.current = offset;
+            return Found::New;
+        }
+        let noted = match self.mode {
+            Mode::Sorted | Mode::InTurns => false,
+            Mode::ByText => is_plain,
+            Mode::ByHash => true,
+        };
+        if !noted {
+            let was_noted = self.mode == Mode::ByText;
+            self.mode = if is_plain && !was_noted { Mode::ByText } else { Mode::ByHash };
             self.note_stretch(of, stretch);
         }
         let hash = if self.mode == Mode::ByText {
@@ -290,6 +352,20 @@ impl<'a> Seen<'a> {
                 Found::New
             }
         }
+    }
+
+    /// Whether the lines of the family so far, which are sorted, have their metrics in turns.
+    fn are_in_turns(&mut self, stretch: ByteSpan) -> bool {
+        let Some(lines) = self.input.get(stretch.start..stretch.end) else { return false };
+        let mut entries = self.entries(lines);
+        self.turns.clear();
+        while let Some(entry) = entries.next_entry() {
+            let is_sample = matches!(entry, Ok(Entry::Sample(_)));
+            if is_sample && !self.turns.take(entries.before(), entries.sample()) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Notes the metrics of lines that are known to have each one once.
@@ -433,6 +509,76 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// An order that families have which are not sorted, such as those of processors by number with their modes in some
+/// fixed order: whenever labels before the last one change, they rise, by their bytes or by length and bytes (as numbers
+/// do); and until they do, values of the last label come in the order in which they were first seen, whatever it is.
+/// Metrics in such an order are all different.
+#[derive(Default)]
+struct Turns<'a> {
+    /// Values of the last label as they were first seen.
+    values: Vec<&'a [u8]>,
+    /// Which of them the last sample has.
+    at: usize,
+    /// Whether these rise by length and bytes.
+    values_rise: bool,
+    /// Whether what comes before rose so far, by bytes or by length and bytes.
+    rises: bool,
+    rises_by_length: bool,
+}
+
+/// So many values are kept; with more, the table is quicker.
+const VALUES_KEPT: usize = 64;
+
+impl<'a> Turns<'a> {
+    fn clear(&mut self) {
+        self.values.clear();
+        (self.at, self.values_rise, self.rises, self.rises_by_length) = (0, true, true, true);
+    }
+
+    /// Takes the next sample, which has the names of the one before; `false` if it breaks the order.
+    fn take(&mut self, before: &Sample<'a>, sample: &Sample<'a>) -> bool {
+        let Some((last, others)) = sample.labels.split_last() else { return false };
+        let value = sample.bytes_of(last.value);
+        if self.values.is_empty() {
+            self.values.push(value);
+            return true;
+        }
+        let pairs = others.iter().zip(&before.labels);
+        let mut pairs = pairs.map(|(new, old)| (sample.bytes_of(new.value), before.bytes_of(old.value)));
+        let next = match pairs.find(|(new, old)| new != old) {
+            Some((new, old)) => {
+                self.rises &= new > old;
+                self.rises_by_length &= by_length(new) > by_length(old);
+                0
+            }
+            None => self.at + 1,
+        };
+        (self.rises || self.rises_by_length) && self.turn(value, next)
+    }
+
+    /// Finds a value among those from `next` on, or adds it to them if it is new.
+    fn turn(&mut self, value: &'a [u8], next: usize) -> bool {
+        let (passed, ahead) = self.values.split_at_checked(next).unwrap_or((&self.values, &[]));
+        if let Some(at) = ahead.iter().position(|known| *known == value) {
+            self.at = next + at;
+            return true;
+        }
+        let is_highest = self.values.last().is_some_and(|last| by_length(value) > by_length(last));
+        let is_new = (self.values_rise && is_highest) || !passed.contains(&value);
+        if !is_new || self.values.len() >= VALUES_KEPT {
+            return false;
+        }
+        self.values_rise &= is_highest;
+        self.at = self.values.len();
+        self.values.push(value);
+        true
+    }
+}
+
+fn by_length(value: &[u8]) -> (usize, &[u8]) {
+    (value.len(), value)
+}
+
 /// The name of the label that is not the metric's in families of this type.
 pub(super) fn special_name(of: Of<'_>) -> Option<&str> {
     match of.metric_type {
@@ -482,4 +628,48 @@ pub(super) fn fold(hash: u64) -> u32 {
 /// Table hashes use the top bits as well as the low ones.
 pub(super) fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::format::assemble::check;
+    use quickcheck::quickcheck;
+
+    /// Whether a family with these labels is found to repeat itself exactly if it does.
+    fn judged_rightly(labels: &[(&str, &str)]) -> bool {
+        let mut text = "# TYPE g gauge\n".to_owned();
+        for (cpu, mode) in labels {
+            writeln!(text, "g{{cpu=\"{cpu}\",mode=\"{mode}\"}} 1").unwrap();
+        }
+        text.push_str("# EOF\n");
+        let repeats = labels.iter().collect::<HashSet<_>>().len() < labels.len();
+        let findings = check(text.as_bytes(), Dialect::OpenMetrics1);
+        findings.iter().all(|finding| finding.rule == "OM1-LAB-04") && findings.is_empty() != repeats
+    }
+
+    quickcheck! {
+        fn what_repeats_is_found_whatever_the_order(runs: u8, changes: Vec<(usize, u8, u8)>) -> bool {
+            const CPUS: [&str; 12] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+            const MODES: [&str; 6] = ["user", "idle", "a", "a b", "", "system"];
+            let mut labels: Vec<_> = (0..usize::from(runs) % 13)
+                .flat_map(|cpu| MODES.iter().skip(cpu % 3).map(move |mode| (cpu, *mode)))
+                .filter_map(|(cpu, mode)| Some((*CPUS.get(cpu)?, mode)))
+                .collect();
+            let nested = judged_rightly(&labels);
+            for (at, cpu, mode) in changes {
+                let change = (CPUS[usize::from(cpu) % 12], MODES[usize::from(mode) % 6]);
+                match at % 3 {
+                    0 => labels.push(change),
+                    1 => labels.insert(at % (labels.len() + 1), change),
+                    _ if labels.is_empty() => {}
+                    _ => drop(labels.remove(at % labels.len())),
+                }
+            }
+            nested && judged_rightly(&labels)
+        }
+    }
 }
