@@ -15,6 +15,7 @@ use super::reply::{overloaded, text};
 use super::scrape::{Compressors, Page, Rendering, Scrape};
 use super::shared::{Board, Joined, Sharing, Work};
 use super::workers::Workers;
+use crate::format::Options;
 use crate::format::negotiate::Coding;
 use crate::model::{Collector, Report};
 use crate::sync::{Mutex, MutexGuard};
@@ -135,6 +136,7 @@ struct Inner {
     board: Board<Pages>,
     compressors: Compressors,
     workers: Workers,
+    options: Options,
 }
 
 /// What tells pages of one gathering apart.
@@ -193,12 +195,18 @@ impl Gatherer {
 
     /// A gatherer that has up to `turns` gatherings with different parameters at a time, at least one.
     pub fn with_turns(source: impl Source, turns: usize) -> Self {
+        Self::with_options(source, turns, Options::default())
+    }
+
+    /// The same, with pages that are written by these options.
+    pub fn with_options(source: impl Source, turns: usize, options: Options) -> Self {
         Self(Arc::new(Inner {
             source: Box::new(source),
             turns: Arc::new(Semaphore::new(turns.max(1))),
             board: Board::new(),
             compressors: Compressors::default(),
             workers: Workers::default(),
+            options,
         }))
     }
 
@@ -331,7 +339,7 @@ impl Gatherer {
             let body = if let Some((_, body)) = bodies.iter().find(|(r, _)| *r == rendering) {
                 body.clone()
             } else {
-                let (body, report) = rendering.render(&*gathered);
+                let (body, report) = rendering.render(&*gathered, self.0.options);
                 log_report(&report);
                 let body = Bytes::from(body);
                 bodies.push((rendering, body.clone()));

@@ -15,6 +15,7 @@ use super::gather::Gatherer;
 use super::reply::overloaded;
 use super::scrape::Plan;
 use super::{Limits, Response, Source};
+use crate::format::Options;
 
 /// Answers scrapes inside somebody else's server: a service for hyper, and with the feature `tower` for tower
 /// and axum.
@@ -50,8 +51,22 @@ impl Handler {
 
     /// A handler with limits of one's own; of these it uses `in_flight`, `scrape` and `scrape_max`.
     pub fn with_limits(source: impl Source, limits: Limits) -> Self {
+        Self::with_options(source, limits, Options::default())
+    }
+
+    /// The same, with pages that are written by these options, such as `x_created` samples in text:
+    ///
+    /// ```
+    /// use openmetrics::http::{Handler, Limits};
+    /// use openmetrics::{format::Options, registry::Registry};
+    ///
+    /// let options = Options::default().with_created_samples(true);
+    /// let metrics = Handler::with_options(Registry::new(), Limits::default(), options);
+    /// ```
+    pub fn with_options(source: impl Source, limits: Limits, options: Options) -> Self {
         let in_flight = Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS));
-        Self(Arc::new(Inner { gatherer: Gatherer::new(source), limits, in_flight }))
+        let gatherer = Gatherer::with_options(source, 1, options);
+        Self(Arc::new(Inner { gatherer, limits, in_flight }))
     }
 
     /// Answers a request, whatever its body, which is not read. The path is the router's business.
@@ -119,5 +134,33 @@ impl<B> tower_service::Service<http::Request<B>> for Handler {
 impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handler").field("gatherer", &self.0.gatherer).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::Counter;
+    use crate::registry::Registry;
+
+    #[tokio::test]
+    async fn created_samples_are_for_who_wants_them() {
+        let registry = Registry::new();
+        let _jobs: Counter = registry.counter("jobs", "").unwrap();
+        let options = Options::default().with_created_samples(true);
+        for (handler, lines) in [
+            (Handler::new(registry.clone()), 0),
+            (Handler::with_options(registry.clone(), Limits::default(), options), 1),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("accept", "application/openmetrics-text".parse().unwrap());
+            let page = handler.respond(&Method::GET, &headers).await.into_body();
+            let page = std::str::from_utf8(&page).unwrap();
+            assert_eq!(
+                page.lines().filter(|line| line.starts_with("jobs_created ")).count(),
+                lines,
+                "{page}"
+            );
+        }
     }
 }

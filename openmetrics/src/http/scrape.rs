@@ -35,11 +35,11 @@ impl Rendering {
         }
     }
 
-    pub(super) fn render(self, collector: &dyn Collector) -> (Vec<u8>, Report) {
+    pub(super) fn render(self, collector: &dyn Collector, options: format::Options) -> (Vec<u8>, Report) {
         match self {
             Self::Format(format) => {
                 let mut out = Vec::new();
-                let report = format::encode(collector, format, &mut out);
+                let report = format::encode_with(collector, format, options, &mut out);
                 (out, report)
             }
             Self::View(view) => (view.render)(collector),
@@ -239,7 +239,7 @@ impl Compressors {
 
 /// Makes the page of `collector`, and says what did not get on it.
 pub fn render(collector: &dyn Collector, rendering: Rendering, coding: Coding) -> (Page, Report) {
-    let (body, report) = rendering.render(collector);
+    let (body, report) = rendering.render(collector, format::Options::default());
     (Page::new(rendering, body.into(), coding), report)
 }
 
