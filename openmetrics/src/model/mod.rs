@@ -22,6 +22,7 @@ mod name;
 mod native;
 mod point;
 mod rows;
+mod table;
 mod text;
 pub mod units;
 mod value;
@@ -37,6 +38,7 @@ pub use point::{
 };
 #[doc(hidden)]
 pub use rows::Rows;
+pub use table::LabelTable;
 pub use text::Text;
 pub use value::{Exemplar, ExemplarRef, Number, Timestamp};
 
