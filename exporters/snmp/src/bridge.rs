@@ -7,18 +7,16 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
-use openmetrics::model::{
-    ClassicBucket, Collected, Collector, Descriptor, Emitter, HistogramValue, Labels, MetricType, Number,
-    Value,
-};
 use tokio::sync::OnceCell;
 
 use crate::access::{self, AllowList};
 use crate::asked::{Asked, Failure, parse_target};
 use crate::auto::Chosen;
 use crate::config::{Config, DEFAULT_AUTH, Module};
-use crate::mapping::{Metrics, allowed, filtered, targets};
+use crate::mapping::{allowed, filtered, targets};
+use crate::metrics::Metrics;
 use crate::oid::Oid;
+use crate::page::Page;
 use crate::rows::Column;
 use crate::session::{Devices, Effort, Figures, Manner, Session, Transport, Way};
 use crate::walk::{Target, TargetKind};
@@ -33,16 +31,22 @@ pub struct Found {
 impl Found {
     /// How many rows there are.
     pub fn rows(&self) -> usize {
-        self.modules.iter().flat_map(|module| &module.columns).map(|column| column.len()).sum()
+        self.modules.iter().map(FoundModule::rows).sum()
     }
 }
 
 #[derive(Debug)]
-struct FoundModule {
-    name: String,
+pub(crate) struct FoundModule {
+    pub(crate) name: String,
     columns: Vec<Arc<Column>>,
-    effort: Effort,
-    walked: Duration,
+    pub(crate) effort: Effort,
+    pub(crate) walked: Duration,
+}
+
+impl FoundModule {
+    pub(crate) fn rows(&self) -> usize {
+        self.columns.iter().map(|column| column.len()).sum()
+    }
 }
 
 /// What the program was told about all scrapes.
@@ -62,31 +66,31 @@ pub struct Bridge {
     config: RwLock<Arc<Config>>,
     options: Options,
     devices: Devices,
-    figures: Figures,
+    pub(crate) figures: Figures,
     running: Mutex<HashMap<(Asked, usize), Weak<Shared>>>,
     pub(crate) chosen: Mutex<Chosen>,
-    own: Own,
+    pub(crate) own: Own,
 }
 
 type Shared = OnceCell<Result<Arc<Found>, Failure>>;
 
 /// The bridge's own figures.
 #[derive(Debug, Default)]
-struct Own {
-    errors: AtomicU64,
-    in_flight: AtomicI64,
-    dropped: Mutex<BTreeMap<&'static str, u64>>,
-    durations: Mutex<BTreeMap<String, Distribution>>,
+pub(crate) struct Own {
+    pub(crate) errors: AtomicU64,
+    pub(crate) in_flight: AtomicI64,
+    pub(crate) dropped: Mutex<BTreeMap<&'static str, u64>>,
+    pub(crate) durations: Mutex<BTreeMap<String, Distribution>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Distribution {
-    counts: [u64; 12],
-    sum: f64,
+pub(crate) struct Distribution {
+    pub(crate) counts: [u64; 12],
+    pub(crate) sum: f64,
 }
 
 /// The usual buckets of Prometheus' clients, which `snmp_exporter` has.
-const DURATIONS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+pub(crate) const DURATIONS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 impl Bridge {
     /// A bridge with this configuration.
@@ -282,22 +286,14 @@ impl Bridge {
     }
 
     /// The metrics of what was found.
-    pub fn page(&self, found: &Found) -> Page {
-        let begin = Instant::now();
-        let mut metrics = Metrics::default();
-        let mut modules = Vec::with_capacity(found.modules.len());
+    pub fn page<'a>(&'a self, found: &'a Found) -> Page<'a> {
+        let mut metrics = Metrics::new(self.options.wrap);
         for module in &found.modules {
             if let Some(config) = found.config.modules.get(&module.name) {
-                metrics.add(config, &module.columns, self.options.wrap);
+                metrics.add(config, &module.columns);
             }
-            let rows = module.columns.iter().map(|column| column.len()).sum();
-            modules.push((module.name.clone(), module.effort, module.walked, rows));
         }
-        let mut dropped = lock(&self.own.dropped);
-        for (why, count) in &metrics.dropped {
-            *dropped.entry(why.word()).or_default() += count;
-        }
-        Page { metrics, modules, read: begin.elapsed() }
+        Page { own: &self.own, metrics, modules: &found.modules }
     }
 }
 
@@ -366,161 +362,4 @@ impl Drop for InFlight<'_> {
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The answer to a scrape.
-#[derive(Debug)]
-pub struct Page {
-    metrics: Metrics,
-    modules: Vec<(String, Effort, Duration, usize)>,
-    read: Duration,
-}
-
-impl Page {
-    /// How many points it has, about.
-    pub fn len(&self) -> usize {
-        self.metrics.len()
-    }
-
-    /// Whether no module told anything.
-    pub fn is_empty(&self) -> bool {
-        self.metrics.is_empty()
-    }
-}
-
-static WALKED: Descriptor = Descriptor::literal(
-    "snmp_scrape_walk_duration_seconds",
-    MetricType::Gauge,
-    "Time that walking and getting took.",
-);
-static PACKETS: Descriptor = Descriptor::literal(
-    "snmp_scrape_packets_sent",
-    MetricType::Gauge,
-    "Packets sent to the device, those sent again included.",
-);
-static RETRIES: Descriptor = Descriptor::literal(
-    "snmp_scrape_packets_retried",
-    MetricType::Gauge,
-    "Packets sent to the device again.",
-);
-static ROWS: Descriptor =
-    Descriptor::literal("snmp_scrape_pdus_returned", MetricType::Gauge, "Variables that the device told.");
-static DURATION: Descriptor = Descriptor::literal(
-    "snmp_scrape_duration_seconds",
-    MetricType::Gauge,
-    "Time that walking took, and reading what was found.",
-);
-static ERRORS: Descriptor = Descriptor::literal(
-    "snmp_scrape_errors",
-    MetricType::Gauge,
-    "Rows that were left out: malformed on the wire, an impossible index, bits that are none, labels that another row has.",
-);
-
-impl Collector for Page {
-    fn collect(&self, out: &mut Emitter<'_>) -> Collected {
-        let before = out.points();
-        self.metrics.collect(out)?;
-        let refused = self.metrics.len() as u64 - (out.points() - before);
-        for (descriptor, value) in [
-            (&WALKED, (|m| m.2.as_secs_f64().into()) as fn(&(String, Effort, Duration, usize)) -> Number),
-            (&PACKETS, |m| m.1.packets.into()),
-            (&RETRIES, |m| m.1.retries.into()),
-            (&ROWS, |m| m.3.into()),
-        ] {
-            let mut family = out.family(descriptor);
-            for module in &self.modules {
-                family.point(Labels::new(&[("module", &module.0)]), value(module));
-            }
-        }
-        let mut family = out.family(&DURATION);
-        for module in &self.modules {
-            family.point(Labels::new(&[("module", &module.0)]), (module.2 + self.read).as_secs_f64());
-        }
-        let faults = self
-            .metrics
-            .dropped
-            .iter()
-            .filter(|(why, _)| why.is_fault())
-            .map(|(why, count)| (why.word(), *count));
-        let faults: Vec<_> = faults.chain((refused > 0).then_some(("duplicate", refused))).collect();
-        if !faults.is_empty() {
-            let mut family = out.family(&ERRORS);
-            for (reason, count) in faults {
-                family.point(Labels::new(&[("reason", reason)]), count);
-            }
-        }
-        Ok(())
-    }
-}
-
-static REQUEST_ERRORS: Descriptor =
-    Descriptor::literal("snmp_request_errors", MetricType::Counter, "Requests that could not be understood.");
-static UNEXPECTED: Descriptor = Descriptor::literal(
-    "snmp_unexpected_pdu_type",
-    MetricType::Counter,
-    "Values that are none of their type.",
-);
-static ALL_PACKETS: Descriptor =
-    Descriptor::literal("snmp_packets", MetricType::Counter, "Packets sent, those sent again included.");
-static ALL_RETRIES: Descriptor =
-    Descriptor::literal("snmp_packet_retries", MetricType::Counter, "Packets sent again.");
-static FOREIGN: Descriptor = Descriptor::literal(
-    "snmp_packets_dropped",
-    MetricType::Counter,
-    "Packets that could not be read or answered nothing that was asked.",
-);
-static DROPPED: Descriptor =
-    Descriptor::literal("snmp_rows_dropped", MetricType::Counter, "Rows that became no metric, by reason.");
-static IN_FLIGHT: Descriptor =
-    Descriptor::literal("snmp_request_in_flight", MetricType::Gauge, "Walks that run.");
-static TRIPS: Descriptor = Descriptor::literal(
-    "snmp_packet_duration_seconds",
-    MetricType::Histogram,
-    "From sending a packet to its answer.",
-);
-static COLLECTIONS: Descriptor =
-    Descriptor::literal("snmp_collection_duration_seconds", MetricType::Histogram, "How long modules take.");
-
-impl Collector for Bridge {
-    fn collect(&self, out: &mut Emitter<'_>) -> Collected {
-        let count = |value: &AtomicU64| value.load(Ordering::Relaxed);
-        let dropped = lock(&self.own.dropped).clone();
-        out.value(&REQUEST_ERRORS, count(&self.own.errors));
-        out.value(&UNEXPECTED, dropped.get("malformed").copied().unwrap_or(0));
-        out.value(&ALL_PACKETS, count(&self.figures.packets));
-        out.value(&ALL_RETRIES, count(&self.figures.retries));
-        out.value(&FOREIGN, count(&self.figures.foreign));
-        out.value(&IN_FLIGHT, self.own.in_flight.load(Ordering::Relaxed));
-        let mut family = out.family(&DROPPED);
-        for (reason, count) in &dropped {
-            family.point(Labels::new(&[("reason", reason)]), *count);
-        }
-        let trips: Vec<u64> = self.figures.trips.iter().map(count).collect();
-        let sum = count(&self.figures.trip_nanos) as f64 / 1e9;
-        histogram(&mut out.family(&TRIPS), Labels::EMPTY, &Figures::BOUNDS, &trips, sum);
-        let mut family = out.family(&COLLECTIONS);
-        for (module, distribution) in &*lock(&self.own.durations) {
-            let labels = [("module", module.as_str())];
-            histogram(&mut family, Labels::new(&labels), &DURATIONS, &distribution.counts, distribution.sum);
-        }
-        Ok(())
-    }
-}
-
-fn histogram(
-    family: &mut openmetrics::model::FamilyEmitter<'_>,
-    labels: Labels<'_>,
-    bounds: &[f64],
-    counts: &[u64],
-    sum: f64,
-) {
-    let mut total = 0;
-    let mut buckets = Vec::with_capacity(bounds.len());
-    for (upper_bound, count) in bounds.iter().zip(counts) {
-        total += count;
-        buckets.push(ClassicBucket { upper_bound: *upper_bound, count: total.into() });
-    }
-    let all: u64 = counts.iter().sum();
-    let value = HistogramValue::new(all, Some(sum.into())).with_classic(&buckets);
-    family.point(labels, Value::Histogram(&value));
 }
