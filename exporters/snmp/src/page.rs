@@ -48,12 +48,15 @@ static ERRORS: Descriptor = Descriptor::literal(
     "Rows that were left out: malformed on the wire, an impossible index, bits that are none, labels that another row has.",
 );
 
+/// A number told for each module.
+type Figure<'f> = &'f dyn Fn(&FoundModule) -> Number;
+
 impl Collector for Page<'_> {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
         let begin = Instant::now();
         self.metrics.collect(out)?;
         let read = begin.elapsed();
-        let figures: [(&Descriptor, &dyn Fn(&FoundModule) -> Number); 5] = [
+        let figures: [(&Descriptor, Figure<'_>); 5] = [
             (&WALKED, &|module| module.walked.as_secs_f64().into()),
             (&PACKETS, &|module| module.effort.packets.into()),
             (&RETRIES, &|module| module.effort.retries.into()),
