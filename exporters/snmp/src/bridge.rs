@@ -33,6 +33,11 @@ impl Found {
     pub fn rows(&self) -> usize {
         self.modules.iter().map(FoundModule::rows).sum()
     }
+
+    /// The modules that were asked for, how many rows each has, and how long that took.
+    pub fn modules(&self) -> impl Iterator<Item = (&str, usize, Duration)> {
+        self.modules.iter().map(|module| (&*module.name, module.rows(), module.walked))
+    }
 }
 
 #[derive(Debug)]

@@ -12,12 +12,14 @@ mod store;
 mod tree;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use crate::config::{Config, Module, Named};
+use parse::{Node, Text};
 use scope::Scope;
 use store::Store;
 use tree::Tree;
@@ -82,12 +84,7 @@ impl Mibs {
         config: &mut Config,
         options: Options,
     ) -> Result<Vec<Warning>, MibError> {
-        let mut tree = Tree::new();
-        for module in parse::parse(text) {
-            tree.link(module);
-        }
-        tree.adopt();
-        complete(config, &Scope::new(&tree), options)
+        complete(config, &link(parse::parse(text).into_iter()), options)
     }
 
     /// Reads the MIBs that can matter to what is named.
@@ -98,45 +95,103 @@ impl Mibs {
         let names: BTreeSet<&str> = named.iter().flat_map(|named| named.names()).collect();
         let is_oid = |name: &&str| name.starts_with(|c: char| c.is_ascii_digit());
         if names.iter().any(is_oid) {
-            return self.read((0..self.store.files.len()).collect());
+            return self.everything();
         }
-        // Old and new standard MIBs define the same objects: which one counts is a matter of their order.
-        let mut files: BTreeSet<usize> = self.store.find("RFC1213-MIB").into_iter().collect();
+        let mut read = Read { store: &self.store, texts: BTreeMap::new() };
         let modules = names.iter().filter_map(|name| Some(name.split_once("::")?.0));
-        files.extend(modules.filter_map(|module| self.store.find(module)));
-        let mut scope = self.read(self.store.with_imports(files.iter().copied()))?;
-        let unknown: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| !name.contains("::") && scope.named(name).is_none())
-            .collect();
+        // Old and new standard MIBs define the same objects: which one counts is a matter of their order.
+        read.add(modules.chain(["RFC1213-MIB"]).filter_map(|module| self.store.find(module)))?;
+        let labels = read.labels();
+        let is_unknown = |name: &&str| !name.contains("::") && !labels.contains(name);
+        let unknown: Vec<&str> = names.iter().copied().filter(is_unknown).collect();
         if !unknown.is_empty() {
-            files.extend(self.store.defining(&unknown));
-            scope = self.read(self.store.with_imports(files.iter().copied()))?;
+            read.add(self.store.defining(&unknown).into_iter())?;
         }
-        let walked: BTreeSet<&str> = named.iter().flat_map(|named| &named.walk).map(|name| &**name).collect();
+        let walked: Vec<&str> = named.iter().flat_map(|named| &named.walk).map(|name| label(name)).collect();
         loop {
-            let labels = scope.open_labels(walked.iter().copied());
-            let known = files.len();
-            files.extend(self.store.importing(&labels));
-            if files.len() == known {
-                return Ok(scope);
+            let known = read.texts.len();
+            let importing = self.store.importing(&read.open_labels(&walked));
+            read.add(importing.into_iter())?;
+            if read.texts.len() == known {
+                return Ok(link(read.texts.into_values().flatten()));
             }
-            scope = self.read(self.store.with_imports(files.iter().copied()))?;
         }
     }
 
-    fn read(&self, mut files: Vec<usize>) -> Result<Scope, MibError> {
-        files.sort_unstable();
+    fn everything(&self) -> Result<Scope, MibError> {
         let mut tree = Tree::new();
-        for file in files {
-            for text in self.store.read(file).map_err(MibError::file)? {
-                tree.link(text);
+        for file in 0..self.store.files.len() {
+            // One after the other: all at once would take hundreds of MiB.
+            self.store.read(file).map_err(MibError::file)?.into_iter().for_each(|text| tree.link(text));
+        }
+        Ok(scope_of(tree))
+    }
+}
+
+/// Modules that have been read, by their files in the order they are linked in.
+struct Read<'a> {
+    store: &'a Store,
+    texts: BTreeMap<usize, Vec<Text>>,
+}
+
+impl Read<'_> {
+    /// Reads files and those that they import from, each once.
+    fn add(&mut self, files: impl Iterator<Item = usize>) -> Result<(), MibError> {
+        for file in self.store.with_imports(files) {
+            if let Entry::Vacant(entry) = self.texts.entry(file) {
+                entry.insert(self.store.read(file).map_err(MibError::file)?);
             }
         }
-        tree.adopt();
-        Ok(Scope::new(&tree))
+        Ok(())
     }
+
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.texts.values().flatten().flat_map(Text::nodes)
+    }
+
+    fn labels(&self) -> HashSet<&str> {
+        self.nodes().map(|node| &*node.label).collect()
+    }
+
+    /// The labels at and beneath walked ones that other modules may add to: those of which nothing but the place is
+    /// known. What has one label in several modules counts as one.
+    fn open_labels<'l>(&'l self, walked: &[&'l str]) -> HashSet<&'l str> {
+        let mut beneath: HashMap<&str, Vec<&Node>> = HashMap::new();
+        let mut open = HashSet::new();
+        for node in self.nodes() {
+            beneath.entry(&node.parent).or_default().push(node);
+            if node.object.is_none() && walked.contains(&&*node.label) {
+                open.insert(&*node.label);
+            }
+        }
+        let mut next = walked.to_vec();
+        while let Some(label) = next.pop() {
+            for node in beneath.remove(label).unwrap_or_default() {
+                if node.object.is_none() {
+                    open.insert(&*node.label);
+                }
+                next.push(&*node.label);
+            }
+        }
+        open
+    }
+}
+
+/// A name without its module.
+fn label(name: &str) -> &str {
+    name.split_once("::").map_or(name, |(_, label)| label)
+}
+
+/// Makes one tree of modules that come in the order they are linked in.
+fn link(texts: impl Iterator<Item = Text>) -> Scope {
+    let mut tree = Tree::new();
+    texts.for_each(|text| tree.link(text));
+    scope_of(tree)
+}
+
+fn scope_of(mut tree: Tree) -> Scope {
+    tree.adopt();
+    Scope::new(&tree)
 }
 
 /// Finds what the modules of a configuration name.

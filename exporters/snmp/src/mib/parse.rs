@@ -16,6 +16,13 @@ pub(super) struct Text {
     pub items: Vec<Item>,
 }
 
+impl Text {
+    /// The places that it defines.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.items.iter().filter_map(|item| if let Item::Node(node) = item { Some(node) } else { None })
+    }
+}
+
 /// A name that a module takes from another.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Import {
@@ -479,9 +486,34 @@ impl<'a> Reader<'a> {
 
 /// The first sentence of a description, in one line.
 fn first_sentence(text: &[u8]) -> Box<str> {
-    let text: Vec<u8> = text.iter().copied().filter(|octet| *octet != b'\r').take(MAX_DESCRIPTION).collect();
-    let text = String::from_utf8_lossy(&text);
-    let mut line = String::with_capacity(text.len().min(256));
+    let read = text.iter().copied().filter(|octet| *octet != b'\r').take(MAX_DESCRIPTION);
+    let mut line = Vec::with_capacity(256);
+    let mut between = false;
+    for octet in read.clone() {
+        if !octet.is_ascii() {
+            // What is between words, and what is no character, is not for octets to say.
+            let text: Vec<u8> = read.collect();
+            return sentence(&String::from_utf8_lossy(&text)).into();
+        }
+        if octet.is_ascii_whitespace() || octet == 0x0b {
+            between = !line.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut between) {
+            if line.ends_with(b".") {
+                line.pop();
+                break;
+            }
+            line.push(b' ');
+        }
+        line.push(octet);
+    }
+    String::from_utf8(line).unwrap_or_default().into()
+}
+
+/// The first sentence of a text, in one line.
+fn sentence(text: &str) -> String {
+    let mut line = String::new();
     for word in text.split_whitespace() {
         if !line.is_empty() {
             if line.ends_with('.') {
@@ -492,7 +524,7 @@ fn first_sentence(text: &[u8]) -> Box<str> {
         }
         line.push_str(word);
     }
-    line.into()
+    line
 }
 
 #[cfg(test)]
@@ -615,5 +647,13 @@ mod tests {
         assert!(!super::head(SMALL.get(..80).unwrap().as_bytes()).1);
         assert!(super::head(b"no mib").0.is_none());
         assert!(super::head(b"").0.is_none());
+    }
+
+    quickcheck::quickcheck! {
+        fn sentences_of_octets_are_those_of_characters(text: Vec<u8>) -> bool {
+            // Few different characters, so that sentences end.
+            let text: String = text.iter().map(|octet| char::from(b"ab. \n\t\x0b\x0c.1"[usize::from(*octet % 10)])).collect();
+            *first_sentence(text.as_bytes()) == sentence(&text)
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What can be named: every object of a tree with its type, its indexes and what else metrics are made from.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::parse::Enums;
@@ -30,8 +30,6 @@ pub(super) struct Object {
     pub end: usize,
     /// What metrics call its type; nothing if no metric can be made of it.
     pub metric_type: Option<Cow<'static, str>>,
-    /// Whether it is but a place.
-    is_open: bool,
     /// Whether it can be asked for.
     pub readable: bool,
     /// The name of its type.
@@ -85,7 +83,6 @@ impl Scope {
                 modules: place.modules.clone(),
                 end: number + 1,
                 metric_type: None,
-                is_open: place.variable.is_none(),
                 readable: false,
                 convention: "".into(),
                 hint: None,
@@ -185,17 +182,6 @@ impl Scope {
     /// All objects of a label.
     pub(super) fn labelled(&self, label: &str) -> &[usize] {
         self.labels.get(label).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// The labels beneath walked places that other modules may add to: those of which nothing but the place is known.
-    pub(super) fn open_labels<'a>(&'a self, walked: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
-        let mut labels = HashSet::new();
-        for top in walked.filter_map(|name| self.named(name)) {
-            let end = self.objects.get(top).map_or(top, |object| object.end);
-            let beneath = self.objects.get(top..end).unwrap_or_default();
-            labels.extend(beneath.iter().filter(|object| object.is_open).map(|object| &*object.label));
-        }
-        labels
     }
 
     /// The object that an identifier is beneath, the nearest one.

@@ -7,26 +7,43 @@ mod receiving;
 mod serve;
 mod try_device;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::access::{AllowList, Allowed};
 use crate::bridge::{Bridge, Options};
 use crate::config::Config;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use openmetrics_exporter_toolkit::{Log, Web};
+use openmetrics_exporter_toolkit::{Level, Log, Web};
+
+/// The configuration if nothing else is said.
+const CONFIG_FILE: &str = "snmp.yml";
 
 /// Runs the program.
 pub fn main() -> ExitCode {
     let matches = command().get_matches();
-    Log::from_matches(&matches).init();
+    let is_given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let is_trying = matches.subcommand_name() == Some("try");
+    let mut log = Log::from_matches(&matches);
+    if is_trying && !is_given("log.level") {
+        log.level = Level::Warn; // whoever tries something is told what came of it anyway
+    }
+    log.init();
     if let Some(("generate", matches_of_it)) = matches.subcommand() {
         return generate::run(matches_of_it);
     }
     if let Some(("demo", matches_of_it)) = matches.subcommand() {
         return demo::run(&matches, matches_of_it);
     }
-    let config = match load(&matches) {
+    let loaded = if is_trying && !is_given("config.file") && !Path::new(CONFIG_FILE).exists() {
+        eprintln!("# There is no {CONFIG_FILE} here; the modules that are built in are tried.");
+        demo::configuration()
+    } else {
+        load(&matches)
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(error) => {
             eprintln!("error: {error}");
@@ -36,7 +53,8 @@ pub fn main() -> ExitCode {
     if config.modules.is_empty() || config.auths.is_empty() {
         let missing = if config.modules.is_empty() { "modules" } else { "auths" };
         eprintln!(
-            "error: the configuration has no {missing}; --config.file names files that do not exist or are of an old form"
+            "error: the configuration has no {missing}; --config.file names files that do not exist or are of an old \
+             form (`snmp-bridge demo` and `snmp-bridge try HOST` do without)"
         );
         return ExitCode::FAILURE;
     }
@@ -99,7 +117,7 @@ pub fn command() -> Command {
                 .value_name("PATTERN")
                 .global(true)
                 .action(ArgAction::Append)
-                .default_value("snmp.yml")
+                .default_value(CONFIG_FILE)
                 .help("The configuration; a pattern such as '/etc/snmp/*.yml' (repeatable)"),
         )
         .arg(

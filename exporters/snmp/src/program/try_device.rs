@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::asked::{Asked, Failure};
 use crate::auto::AUTO;
@@ -19,6 +19,9 @@ const HERE: &str = "127.0.0.1:9116";
 pub(crate) fn command() -> Command {
     Command::new("try")
         .about("Ask a device, choose modules, show its metrics and what Prometheus' configuration needs")
+        .after_help(
+            "Without a configuration, the modules system, if_mib and entity_sensor are tried, which are built in.",
+        )
         .arg(Arg::new("target").value_name("HOST").required(true).help("The device: 192.0.2.1, switch:1161"))
         .arg(
             Arg::new("module")
@@ -72,38 +75,56 @@ async fn ask(bridge: &Bridge, matches: &ArgMatches) -> Result<(), String> {
     let words = |failure| match failure {
         Failure::Request(message) | Failure::Scrape(message) => message,
     };
+    let config = bridge.config();
+    known("auth", &asked.auth, config.auths.keys())?;
+    for module in asked.modules.iter().filter(|name| *name != AUTO) {
+        known("module", module, config.modules.keys())?;
+    }
+    let begin = Instant::now();
     let found = bridge.discover(&asked, time).await.map_err(words)?;
     let modules = if chosen_by_hand { asked.modules.clone() } else { found.best() };
     let scraped = bridge.scrape(asked.clone(), time).await.map_err(words)?;
-    let example = Example { target: asked.target.clone(), auth: asked.auth.clone(), modules, is_there: true };
-    let page = bridge.page(&scraped);
+    let took = begin.elapsed();
     let mut metrics = Vec::new();
-    openmetrics::format::encode(&page, Format::TEXT_0_0_4, &mut metrics);
+    let report = openmetrics::format::encode(&bridge.page(&scraped), Format::TEXT_0_0_4, &mut metrics);
+    let others: Vec<&str> =
+        found.modules.iter().filter(|name| !modules.contains(name)).map(String::as_str).collect();
+    let description = found.description.as_deref().unwrap_or("says nothing about itself");
     let mut out = io::stdout().lock();
     let mut show = || -> io::Result<()> {
         out.write_all(&metrics)?;
-        writeln!(
-            out,
-            "\n# {}: {}",
-            asked.target,
-            found.description.as_deref().unwrap_or("says nothing about itself")
-        )?;
+        writeln!(out, "\n# {}: {}", asked.target, description.trim_end().replace('\n', "\n#   "))?;
         if let Some(kind) = &found.kind {
             writeln!(out, "# sysObjectID {kind}")?;
         }
-        for name in &found.modules {
-            let note = if found.within_others.contains(name) { " (within another one)" } else { "" };
-            writeln!(out, "# has rows for module {name}{note}")?;
+        writeln!(out, "# {} samples in {:.2} s, by module:", report.points(), took.as_secs_f64())?;
+        for (name, rows, took) in scraped.modules() {
+            writeln!(out, "#   {name:24} {rows:>7} variables {:>7.3} s", took.as_secs_f64())?;
         }
-        writeln!(
-            out,
-            "\n# Into prometheus.yml, below scrape_configs, with the address of the bridge at its end:"
-        )?;
-        write!(out, "{}", example.job().through(HERE))
+        if !others.is_empty() {
+            let why = if chosen_by_hand { "" } else { ", all of it in the modules above" };
+            writeln!(out, "# It has something for these as well{why}: {}", others.join(", "))?;
+        }
+        writeln!(out, "\n# Into prometheus.yml, below scrape_configs; {HERE} is where snmp-bridge listens:")?;
+        let (target, auth) = (asked.target.clone(), asked.auth.clone());
+        write!(out, "{}", Example { target, auth, modules, is_there: true }.job().through(HERE))
     };
     // A reader that has seen enough and closed the pipe is no error.
     match show() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }
+}
+
+/// Whether there is something of this name; if not, what there is.
+fn known<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a String>) -> Result<(), String> {
+    /// How many names are told.
+    const MOST: usize = 60;
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let more = if names.len() > MOST { " ..." } else { "" };
+    let told = names.get(..MOST).unwrap_or(&names).join(", ");
+    Err(format!("there is no {what} {name:?}; there are {told}{more}"))
 }

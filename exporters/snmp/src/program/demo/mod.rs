@@ -74,7 +74,8 @@ fn options() -> Options {
     Options { source: None, wrap: true, allowed: here.into_iter().collect() }
 }
 
-fn configuration() -> Result<Config, String> {
+/// The configuration that is built in.
+pub(super) fn configuration() -> Result<Config, String> {
     Config::parse(CONFIG).map_err(|error| error.to_string())
 }
 
