@@ -91,7 +91,7 @@ async fn ask(bridge: &Bridge, matches: &ArgMatches) -> Result<(), String> {
         found.modules.iter().filter(|name| !modules.contains(name)).map(String::as_str).collect();
     let description = found.description.as_deref().unwrap_or("says nothing about itself");
     let mut out = io::stdout().lock();
-    let mut show = || -> io::Result<()> {
+    let show = || -> io::Result<()> {
         out.write_all(&metrics)?;
         writeln!(out, "\n# {}: {}", asked.target, description.trim_end().replace('\n', "\n#   "))?;
         if let Some(kind) = &found.kind {
