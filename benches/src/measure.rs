@@ -2,7 +2,7 @@
 
 use std::alloc::System;
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -44,27 +44,39 @@ pub fn nanoseconds_on_threads<W: FnMut()>(
     calls: u32,
     prepare: impl Fn(u32) -> W + Sync,
 ) -> f64 {
-    let best = (0..ROUNDS).map(|_| {
-        let barrier = Barrier::new(threads as usize);
-        std::thread::scope(|scope| {
-            let running: Vec<_> = (0..threads)
-                .map(|thread| {
-                    let (barrier, prepare) = (&barrier, &prepare);
-                    scope.spawn(move || {
-                        let mut work = prepare(thread);
-                        barrier.wait();
-                        let start = Instant::now();
-                        for _ in 0..calls {
-                            work();
-                        }
-                        start.elapsed()
-                    })
+    let best = (0..ROUNDS).map(|_| round_on_threads(threads, calls, &prepare)).min().unwrap_or_default();
+    best.as_secs_f64() * 1e9 / f64::from(calls)
+}
+
+/// How long the slowest thread took. None begins before all are running, and who is done goes on until all are: else one of
+/// them might have had the machine to itself.
+fn round_on_threads<W: FnMut()>(threads: u32, calls: u32, prepare: &(impl Fn(u32) -> W + Sync)) -> Duration {
+    let (missing, busy) = (AtomicU32::new(threads), AtomicU32::new(threads));
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|thread| {
+                let (missing, busy) = (&missing, &busy);
+                scope.spawn(move || {
+                    let mut work = prepare(thread);
+                    missing.fetch_sub(1, Ordering::AcqRel);
+                    while missing.load(Ordering::Acquire) > 0 {
+                        std::hint::spin_loop(); // who waits for a lock is woken later than others
+                    }
+                    let start = Instant::now();
+                    for _ in 0..calls {
+                        work();
+                    }
+                    let taken = start.elapsed();
+                    busy.fetch_sub(1, Ordering::AcqRel);
+                    while busy.load(Ordering::Acquire) > 0 {
+                        (0..100).for_each(|_| work());
+                    }
+                    taken
                 })
-                .collect();
-            running.into_iter().filter_map(|thread| thread.join().ok()).max().unwrap_or_default()
-        })
-    });
-    best.min().unwrap_or_default().as_secs_f64() * 1e9 / f64::from(calls)
+            })
+            .collect();
+        running.into_iter().filter_map(|thread| thread.join().ok()).max().unwrap_or_default()
+    })
 }
 
 /// What some work took from the allocator.

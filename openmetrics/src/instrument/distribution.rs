@@ -16,7 +16,9 @@ use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What all distributions of a family have in common.
 pub(crate) struct Shape {
+    /// None are counted if native buckets are, and there are no bounds.
     classic: Option<Bounds>,
+    has_classic: bool,
     native: Option<NativeShape>,
     is_hot: bool,
 }
@@ -56,7 +58,14 @@ impl Shape {
                 min_reset: native.min_reset,
             })
         });
-        Ok(Self { classic: classic.map(Bounds::new), native: native.transpose()?, is_hot: options.is_hot })
+        let native = native.transpose()?;
+        let counted = classic.filter(|bounds| native.is_none() || !bounds.is_empty());
+        Ok(Self {
+            classic: counted.map(Bounds::new),
+            has_classic: classic.is_some(),
+            native,
+            is_hot: options.is_hot,
+        })
     }
 
     fn max_buckets(&self) -> u32 {
@@ -446,7 +455,7 @@ impl Reading {
             self.layout.halvings = self.layout.halvings.max(part.halvings);
             self.layout.threshold = self.layout.threshold.max(part.threshold);
         }
-        self.has_classic = shape.classic.is_some();
+        self.has_classic = shape.has_classic;
         self.has_native = shape.native.is_some();
         self.sum = parts().map(|part| part.sum).sum::<f64>() + 0.0; // an empty sum is minus zero
         self.classic.clear();

@@ -60,9 +60,8 @@ impl Table {
     pub(crate) fn find<T>(&self, hash: u64, mut is_it: impl FnMut(u32) -> Option<T>) -> Option<T> {
         let slots = self.slots();
         let mask = slots.len().wrapping_sub(1);
-        let mut at = home(hash, mask);
         // Not endless even if a writer moves slots before us all the time.
-        for _ in 0..slots.len() {
+        for (at, _) in (home(hash, mask)..).zip(slots) {
             let found = slots.get(at & mask)?.load(Ordering::Acquire);
             if (found ^ hash) >> 32 == 0 && found != 0 {
                 if let Some(it) = is_it(place(found)) {
@@ -71,7 +70,6 @@ impl Table {
             } else if found == 0 {
                 return None;
             }
-            at += 1;
         }
         None
     }

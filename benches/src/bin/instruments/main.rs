@@ -104,9 +104,11 @@ fn histograms() {
             black_box(&histogram).observe(value);
         });
     };
+    observe("native", registered(|d| d.buckets([])));
     observe("native, 11 classic buckets", registered(|d| d));
     observe("11 classic buckets", registered(|d| d.native(None)));
     observe("100 classic buckets", registered(|d| d.native(None).buckets(linear_buckets(0.1, 0.1, 100))));
+    observe("native, shared", registered(|d| d.buckets([]).thread_owned(false)));
     observe("native, 11 classic buckets, shared", registered(|d| d.thread_owned(false)));
     observe("11 classic buckets, shared", registered(|d| d.native(None).thread_owned(false)));
     let span = SpanContext::new([7; 16], [7; 8]);
