@@ -1,10 +1,10 @@
-//! Native histograms beside Prometheus' Go client: the observations of its published test table (client_golang,
-//! prometheus/histogram_test.go, `TestNativeHistogram`) lead to the same schema, zero bucket, spans and counts.
+//! Native histograms beside Prometheus' Go client: the observations of its published test table (`client_golang`,
+//! `prometheus/histogram_test.go`, `TestNativeHistogram`) lead to the same schema, zero bucket, spans and counts.
 //!
 //! Those of its cases that need a clock are not here; what a reset does is shown in `histograms.rs`.
 
 use openmetrics::instrument::{Histogram, Native};
-use openmetrics::model::{MetricSet, MetricValue, Side, Span};
+use openmetrics::model::{MetricSet, MetricValue, Number, Side, Span};
 use openmetrics::registry::Registry;
 
 /// Offset and length of each span, and the counts of all buckets in them.
@@ -35,8 +35,8 @@ const CASES: &[Case] = &[
     Case { name: "no observations and zero threshold of zero resulting in no-op span", values: &[], factor: 1.1, zero_threshold: Some(0.0), max_buckets: None, max_zero_threshold: 0.0, count: 0, sum: 0.0, schema: 3, threshold: 0.0, zero_count: 0, positive: (&[], &[]), negative: (&[], &[]) },
     Case { name: "factor 1.1 results in schema 3", values: &[0.0, 1.0, 2.0, 3.0], factor: 1.1, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 4, sum: 6.0, schema: 3, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[(0, 1), (7, 1), (4, 1)], &[1, 1, 1]), negative: (&[], &[]) },
     Case { name: "factor 1.2 results in schema 2", values: &[0.0, 1.0, 1.2, 1.4, 1.8, 2.0], factor: 1.2, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 6, sum: 7.4, schema: 2, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[(0, 5)], &[1, 0, 2, 0, 2]), negative: (&[], &[]) },
-    Case { name: "factor 4 results in schema -1", values: &[0.0156251, 0.0625, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 3.5, 5.0, 6.0, 7.0, 33.33], factor: 4.0, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 14, sum: 63.2581251, schema: -1, threshold: TWO_TO_MINUS_128, zero_count: 0, positive: (&[(-2, 6)], &[2, 2, 2, 4, 3, 1]), negative: (&[], &[]) },
-    Case { name: "factor 17 results in schema -2", values: &[0.0156251, 0.0625, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 3.5, 5.0, 6.0, 7.0, 33.33], factor: 17.0, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 14, sum: 63.2581251, schema: -2, threshold: TWO_TO_MINUS_128, zero_count: 0, positive: (&[(-1, 4)], &[2, 4, 7, 1]), negative: (&[], &[]) },
+    Case { name: "factor 4 results in schema -1", values: &[0.015_625_1, 0.0625, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 3.5, 5.0, 6.0, 7.0, 33.33], factor: 4.0, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 14, sum: 63.258_125_1, schema: -1, threshold: TWO_TO_MINUS_128, zero_count: 0, positive: (&[(-2, 6)], &[2, 2, 2, 4, 3, 1]), negative: (&[], &[]) },
+    Case { name: "factor 17 results in schema -2", values: &[0.015_625_1, 0.0625, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 3.5, 5.0, 6.0, 7.0, 33.33], factor: 17.0, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 14, sum: 63.258_125_1, schema: -2, threshold: TWO_TO_MINUS_128, zero_count: 0, positive: (&[(-1, 4)], &[2, 4, 7, 1]), negative: (&[], &[]) },
     Case { name: "negative buckets", values: &[0.0, -1.0, -1.2, -1.4, -1.8, -2.0], factor: 1.2, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 6, sum: -7.4, schema: 2, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[], &[]), negative: (&[(0, 5)], &[1, 0, 2, 0, 2]) },
     Case { name: "negative and positive buckets", values: &[0.0, -1.0, -1.2, -1.4, -1.8, -2.0, 1.0, 1.2, 1.4, 1.8, 2.0], factor: 1.2, zero_threshold: None, max_buckets: None, max_zero_threshold: 0.0, count: 11, sum: 0.0, schema: 2, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[(0, 5)], &[1, 0, 2, 0, 2]), negative: (&[(0, 5)], &[1, 0, 2, 0, 2]) },
     Case { name: "wide zero bucket", values: &[0.0, -1.0, -1.2, -1.4, -1.8, -2.0, 1.0, 1.2, 1.4, 1.8, 2.0], factor: 1.2, zero_threshold: Some(1.4), max_buckets: None, max_zero_threshold: 0.0, count: 11, sum: 0.0, schema: 2, threshold: 1.4, zero_count: 7, positive: (&[(4, 1)], &[2]), negative: (&[(4, 1)], &[2]) },
@@ -46,11 +46,11 @@ const CASES: &[Case] = &[
     Case { name: "limited buckets but nothing triggered", values: &[0.0, 1.0, 1.2, 1.4, 1.8, 2.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 0.0, count: 6, sum: 7.4, schema: 2, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[(0, 5)], &[1, 0, 2, 0, 2]), negative: (&[], &[]) },
     Case { name: "buckets limited by halving resolution", values: &[0.0, 1.0, 1.1, 1.2, 1.4, 1.8, 2.0, 3.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 0.0, count: 8, sum: 11.5, schema: 1, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[(0, 5)], &[1, 3, 2, 0, 1]), negative: (&[], &[]) },
     Case { name: "buckets limited by widening the zero bucket", values: &[0.0, 1.0, 1.1, 1.2, 1.4, 1.8, 2.0, 3.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 1.2, count: 8, sum: 11.5, schema: 2, threshold: 1.0, zero_count: 2, positive: (&[(1, 7)], &[1, 2, 0, 2, 0, 0, 1]), negative: (&[], &[]) },
-    Case { name: "buckets limited by widening the zero bucket twice", values: &[0.0, 1.0, 1.1, 1.2, 1.4, 1.8, 2.0, 3.0, 4.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 1.2, count: 9, sum: 15.5, schema: 2, threshold: 1.189207115002721, zero_count: 3, positive: (&[(2, 7)], &[2, 0, 2, 0, 0, 1, 1]), negative: (&[], &[]) },
+    Case { name: "buckets limited by widening the zero bucket twice", values: &[0.0, 1.0, 1.1, 1.2, 1.4, 1.8, 2.0, 3.0, 4.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 1.2, count: 9, sum: 15.5, schema: 2, threshold: 1.189_207_115_002_721, zero_count: 3, positive: (&[(2, 7)], &[2, 0, 2, 0, 0, 1, 1]), negative: (&[], &[]) },
     Case { name: "limited buckets but nothing triggered, negative observations", values: &[0.0, -1.0, -1.2, -1.4, -1.8, -2.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 0.0, count: 6, sum: -7.4, schema: 2, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[], &[]), negative: (&[(0, 5)], &[1, 0, 2, 0, 2]) },
     Case { name: "buckets limited by halving resolution, negative observations", values: &[0.0, -1.0, -1.1, -1.2, -1.4, -1.8, -2.0, -3.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 0.0, count: 8, sum: -11.5, schema: 1, threshold: TWO_TO_MINUS_128, zero_count: 1, positive: (&[], &[]), negative: (&[(0, 5)], &[1, 3, 2, 0, 1]) },
     Case { name: "buckets limited by widening the zero bucket, negative observations", values: &[0.0, -1.0, -1.1, -1.2, -1.4, -1.8, -2.0, -3.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 1.2, count: 8, sum: -11.5, schema: 2, threshold: 1.0, zero_count: 2, positive: (&[], &[]), negative: (&[(1, 7)], &[1, 2, 0, 2, 0, 0, 1]) },
-    Case { name: "buckets limited by widening the zero bucket twice, negative observations", values: &[0.0, -1.0, -1.1, -1.2, -1.4, -1.8, -2.0, -3.0, -4.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 1.2, count: 9, sum: -15.5, schema: 2, threshold: 1.189207115002721, zero_count: 3, positive: (&[], &[]), negative: (&[(2, 7)], &[2, 0, 2, 0, 0, 1, 1]) },
+    Case { name: "buckets limited by widening the zero bucket twice, negative observations", values: &[0.0, -1.0, -1.1, -1.2, -1.4, -1.8, -2.0, -3.0, -4.0], factor: 1.2, zero_threshold: None, max_buckets: Some(4), max_zero_threshold: 1.2, count: 9, sum: -15.5, schema: 2, threshold: 1.189_207_115_002_721, zero_count: 3, positive: (&[], &[]), negative: (&[(2, 7)], &[2, 0, 2, 0, 0, 1, 1]) },
 ];
 
 fn is(side: &Side, (spans, counts): Spans) -> bool {
@@ -58,7 +58,7 @@ fn is(side: &Side, (spans, counts): Spans) -> bool {
     let found = side.borrow();
     found.spans.iter().copied().eq(spans)
         && (0..counts.len())
-            .all(|at| found.counts.get(at).and_then(|n| n.as_u64()) == counts.get(at).copied())
+            .all(|at| found.counts.get(at).and_then(Number::as_u64) == counts.get(at).copied())
         && found.counts.len() == counts.len()
 }
 

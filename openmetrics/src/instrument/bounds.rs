@@ -1,7 +1,8 @@
 //! Which classic bucket a value belongs to.
 
 /// Upper bounds, and a table that leads to the right one: the range of numbers is cut where their bits change, so finely
-/// that at most one bound lies within each piece, and one comparison with it is left.
+/// that at most one bound lies within each piece, and one comparison with it is left. The bits of positive numbers are in the
+/// order of the numbers.
 pub(crate) struct Bounds {
     upper: Box<[f64]>,
     /// Empty where the bounds do not suit it: if they begin at or below zero, or some lie very close for how far apart all
@@ -11,16 +12,16 @@ pub(crate) struct Bounds {
     shift: u32,
     /// The bits of the first piece, without these.
     begin: u64,
-    /// What is outside these belongs to the pieces at the ends.
+    /// What is outside these is in the same bucket as they: the least bound, and what is just above the greatest.
     lowest: f64,
     highest: f64,
 }
 
-/// The first bound that is not below a piece's beginning, and the place of it. Without bounds, the place before the first,
-/// and what everything is above: no number.
+/// The bits of the first bound that is not below a piece's beginning, and the place of it. Where there is none, the bits of
+/// zero, which all are above, and the place before.
 struct Piece {
-    bound: f64,
-    index: i32,
+    bound: u64,
+    index: usize,
 }
 
 /// How many bits the mantissa of an `f64` has.
@@ -31,7 +32,8 @@ const PIECES_MAX: u64 = 2048;
 impl Bounds {
     /// From rising, finite bounds.
     pub(crate) fn new(upper: &[f64]) -> Self {
-        let (lowest, highest) = (*upper.first().unwrap_or(&1.0), *upper.last().unwrap_or(&1.0));
+        let lowest = *upper.first().unwrap_or(&1.0);
+        let highest = f64::from_bits(upper.last().unwrap_or(&1.0).to_bits() + 1);
         let shift = Self::shift(upper).filter(|shift| {
             lowest > 0.0 && (highest.to_bits() >> shift) - (lowest.to_bits() >> shift) < PIECES_MAX
         });
@@ -40,8 +42,8 @@ impl Bounds {
             pieces.map(move |piece| {
                 let index = upper.partition_point(|&bound| bound < f64::from_bits(piece << shift));
                 match upper.get(index) {
-                    Some(&bound) => Piece { bound, index: index as i32 },
-                    None => Piece { bound: f64::NAN, index: -1 },
+                    Some(bound) => Piece { bound: bound.to_bits(), index },
+                    None => Piece { bound: 0, index: index.wrapping_sub(1) },
                 }
             })
         });
@@ -80,13 +82,13 @@ impl Bounds {
 
     /// The same from the table alone, if there is one.
     #[inline(always)]
-    #[allow(clippy::neg_cmp_op_on_partial_ord)] // NaN is above the bound, too
     pub(crate) fn plain_index_of(&self, value: f64) -> Option<usize> {
-        // Written so that these are instructions of their own: values come in no order, and to choose would be to guess.
+        // Written so that these are instructions of their own: values come in no order, and to choose would be to guess. NaN
+        // is as what is above all.
         let within = if value < self.highest { value } else { self.highest };
-        let within = if within > self.lowest { within } else { self.lowest };
-        let piece = self.pieces.get((within.to_bits() >> self.shift).wrapping_sub(self.begin) as usize)?;
-        Some((piece.index + i32::from(!(value <= piece.bound))) as usize)
+        let within = if within > self.lowest { within } else { self.lowest }.to_bits();
+        let piece = self.pieces.get((within >> self.shift).wrapping_sub(self.begin) as usize)?;
+        Some(piece.index.wrapping_add(usize::from(within > piece.bound)))
     }
 }
 

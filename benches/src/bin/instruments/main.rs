@@ -17,7 +17,7 @@ use openmetrics_benches::{Random, Table, allocated, limits, nanoseconds, nanosec
 #[cfg(feature = "peers")]
 mod peers;
 
-const CALLS: u32 = 1_000_000;
+const CALLS: u32 = 50_000;
 
 fn main() {
     counters();
