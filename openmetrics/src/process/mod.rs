@@ -8,11 +8,13 @@ mod stat;
 
 pub use build::Build;
 
+use std::fs;
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::sync::PoisonError;
 
 use crate::model::{Collected, Collector, Descriptor, Emitter, MetricType, Unit};
-use crate::sync::OnceLock;
+use crate::sync::{Mutex, OnceLock};
 use stat::{NetDev, Stat, boot_time};
 
 /// Processor time, memory, open files, threads, network bytes and start time of one process.
@@ -35,6 +37,9 @@ pub struct Process {
     /// Whether it is this process, of which the kernel tells some things without files.
     is_current: bool,
     units: Units,
+    /// Its files that are read for every page.
+    stat: Kept,
+    network: Kept,
     /// When the system started; asked for once, since the file that says so is long and does not change in this.
     boot_time: OnceLock<Option<u64>>,
 }
@@ -114,6 +119,8 @@ impl Process {
             pid: pid.into(),
             is_current: false,
             units: Units::of_kernel(),
+            stat: Kept::default(),
+            network: Kept::default(),
             boot_time: OnceLock::new(),
         }
     }
@@ -145,6 +152,12 @@ impl Process {
         ["Max open files", "Max address space"].map(|name| stat::limit(&limits, name))
     }
 
+    /// Reads a file, which is kept open if it is one of this process: they do not go away before it does.
+    fn read(&self, kept: &Kept, file: &str) -> io::Result<String> {
+        let path = self.path(file);
+        if self.is_current { kept.read(&path) } else { read(&path) }
+    }
+
     fn path(&self, file: &str) -> PathBuf {
         self.proc.join(&self.pid).join(file)
     }
@@ -152,7 +165,7 @@ impl Process {
 
 impl Collector for Process {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
-        let stat = match read(&self.path("stat")) {
+        let stat = match self.read(&self.stat, "stat") {
             Err(_) if !self.proc.is_dir() => return Ok(()),
             other => other?,
         };
@@ -161,7 +174,7 @@ impl Collector for Process {
             self.boot_time.get_or_init(|| read(&self.proc.join("stat")).ok().as_deref().and_then(boot_time));
         let open_files = self.open_files();
         let [most_files, most_addresses] = self.limits();
-        let network = read(&self.path("net/dev")).ok().map(|text| NetDev::parse(&text));
+        let network = self.read(&self.network, "net/dev").ok().map(|text| NetDev::parse(&text));
         let Units { ticks_per_second, page_size } = self.units;
 
         let ticks = stat.user_ticks.saturating_add(stat.system_ticks);
@@ -214,12 +227,42 @@ impl Units {
 const LARGEST: u64 = 4 << 20;
 
 fn read(path: &Path) -> io::Result<String> {
-    use io::Read as _;
+    let open = || fs::File::open(path).and_then(|mut file| read_text(&mut file));
+    open().map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+fn read_text(file: &mut fs::File) -> io::Result<String> {
     let mut text = Vec::with_capacity(4096); // most are shorter, and are then read at once
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)).map_err(named)?;
+    file.take(LARGEST).read_to_end(&mut text)?;
     // A process may call itself anything; its name is all that can be other than ASCII here.
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A file that stays open, since the kernel makes it anew for whoever reads it from the start; and the process that
+/// opened it, for a child that is forked has files of its own.
+#[derive(Debug, Default)]
+struct Kept(Mutex<Option<(u32, fs::File)>>);
+
+impl Kept {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let process = std::process::id();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, file)) = kept.as_mut().filter(|(of, _)| *of == process) {
+            if let Ok(text) = file.rewind().and_then(|()| read_text(file)) {
+                return Ok(text);
+            }
+        }
+        let text = read(path)?;
+        *kept = fs::File::open(path).ok().map(|file| (process, file));
+        Ok(text)
+    }
+}
+
+impl Clone for Kept {
+    /// A clone opens the file for itself.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 fn unexpected(path: &Path) -> io::Error {
