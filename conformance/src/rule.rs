@@ -119,3 +119,7 @@ pub(crate) const fn prom(texts: &'static [&'static [u8]]) -> Example {
 pub(crate) const fn omproto(texts: &'static [&'static [u8]]) -> Example {
     Example { spec: Spec::OpenMetricsProtobuf, texts }
 }
+/// An example in Prometheus protobuf.
+pub(crate) const fn promproto(texts: &'static [&'static [u8]]) -> Example {
+    Example { spec: Spec::PrometheusProtobuf, texts }
+}

@@ -11,6 +11,10 @@ const METRICSET: &str =
 const TARGET: &str = "https://prometheus.io/docs/specs/om/open_metrics_spec/#supporting-target-metadata-in-both-push-based-and-pull-based-systems";
 const PROTOBUF: &str = "https://prometheus.io/docs/specs/om/open_metrics_spec/#protobuf-format";
 
+/// A MetricSet: family `a`, a gauge of 1.
+const POINT: &[u8] =
+    b"\x0a\x17\x0a\x01a\x10\x01\"\x01h*\x0d\x12\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?";
+
 pub(super) static RULES: &[Rule] = &[
     Rule {
         id: "OM1-EX-01",
@@ -337,8 +341,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "strings are UTF-8",
         explain: "Protobuf checks nothing of it in some languages.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[omproto(&[POINT])],
+        bad: &[omproto(&[b"\x0a\x18\x0a\x02a\xff\x10\x01\"\x01h*\x0d\x12\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"]), omproto(&[b"\x0a\x1f\x0a\x01a\x10\x01\"\x01h*\x15\x0a\x06\x0a\x01x\x12\x01\xff\x12\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "OM1-PB-04",
@@ -349,8 +353,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the nanoseconds of a timestamp lie from 0 to 999999999",
         explain: "Below zero they are no timestamp of protobuf.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[omproto(&[POINT])],
+        bad: &[omproto(&[b"\x0a!\x0a\x01a\x10\x01\"\x01h*\x17\x12\x15\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?B\x08\x08\x01\x10\x80\x94\xeb\xdc\x03"]), omproto(&[b"\x0a&\x0a\x01a\x10\x01\"\x01h*\x1c\x12\x1a\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?B\x0d\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"])],
     },
     Rule {
         id: "OM1-PB-05",
@@ -361,8 +365,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the kind of value is that of the family's type",
         explain: "A gauge family has gauge values.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[omproto(&[POINT])],
+        bad: &[omproto(&[b"\x0a\x17\x0a\x01a\x10\x01\"\x01h*\x0d\x12\x0b\x1a\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"]), omproto(&[b"\x0a\x17\x0a\x01a\x10\x02\"\x01h*\x0d\x12\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "OM1-PB-06",
@@ -374,8 +378,8 @@ pub(super) static RULES: &[Rule] = &[
         explain: "A point per metric, a family name, label names and values, one value per point, exemplar values, \
                   state names, quantiles.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[omproto(&[POINT])],
+        bad: &[omproto(&[b"\x0a\x0a\x0a\x01a\x10\x01\"\x01h*\x00"]), omproto(&[b"\x0a\x16\x0a\x00\x10\x01\"\x01h*\x0d\x12\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "OM1-PB-07",
@@ -385,8 +389,8 @@ pub(super) static RULES: &[Rule] = &[
         section: PROTOBUF,
         summary: "all rules of the data model hold in protobuf too",
         explain: "Labels, buckets, exemplars, timestamps: they are reported by the rule of the text format.",
-        check: Check::Ledger("reported by the ids of the rules that the text has"),
-        good: &[],
-        bad: &[],
+        check: Check::Reader,
+        good: &[omproto(&[POINT])],
+        bad: &[omproto(&[b"\x0a\x17\x0a\x01a\x10\x02\"\x01h*\x0d\x12\x0b\x1a\x09\x09\x00\x00\x00\x00\x00\x00\xf8\x7f"])],
     },
 ];

@@ -1,6 +1,6 @@
 //! Prometheus protobuf and native histograms.
 
-use crate::rule::{Check, Level, Rule, Scope};
+use crate::rule::{Check, Level, Rule, Scope, promproto};
 
 const PROTO: &str =
     "https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto";
@@ -12,6 +12,11 @@ const EXEMPLARS: &str = "https://prometheus.io/docs/specs/native_histograms/#exe
 const COUNT: &str = "https://prometheus.io/docs/specs/native_histograms/#count-and-sum-of-observations";
 const LIMITS: &str = "https://prometheus.io/docs/specs/native_histograms/#limiting-the-bucket-count";
 const RESETS: &str = "https://prometheus.io/docs/specs/native_histograms/#counter-resets";
+
+/// A message with its length: family `a`, a gauge of 1.
+const GAUGE: &[u8] = b"\x15\x0a\x01a\x12\x01h\x18\x01\"\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?";
+/// The same of a native histogram with a span of two buckets.
+const NATIVE: &[u8] = b".\x0a\x01a\x12\x01h\x18\x04\"$:\"\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x02h\x02h\x02";
 
 pub(super) static RULES: &[Rule] = &[
     Rule {
@@ -35,8 +40,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "every message is preceded by its length, and nothing is left over",
         explain: "A length beyond the end is a body that was cut off.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b"\x15\x0a\x01a\x12\x01h\x18\x01\"\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0"]), promproto(&[b"\x15\x0a\x01a\x12\x01h\x18\x01\"\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?\x05"])],
     },
     Rule {
         id: "PPB-03",
@@ -47,8 +52,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "messages are of type MetricFamily",
         explain: "Fields have the numbers and kinds of the schema.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b"\x03\x08\x01\x01"]), promproto(&[b"\x02\x0a\x05"])],
     },
     Rule {
         id: "PPB-04",
@@ -59,8 +64,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "strings are UTF-8",
         explain: "proto2 does not check it.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b"\x16\x0a\x02a\xff\x12\x01h\x18\x01\"\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"]), promproto(&[b"\x1d\x0a\x01a\x12\x01h\x18\x01\"\x13\x0a\x06\x0a\x01x\x12\x01\xff\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "PPB-05",
@@ -71,8 +76,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "a metric uses the field of its family's type",
         explain: "A gauge histogram uses `histogram`.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b"\x15\x0a\x01a\x12\x01h\x18\x00\"\x0b\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"]), promproto(&[b"\x15\x0a\x01a\x12\x01h\x18\x01\"\x0b\x1a\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "PPB-06",
@@ -83,8 +88,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "classic buckets come in rising order",
         explain: "The bucket `+Inf` may be missing.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b">\x0a\x01a\x12\x01h\x18\x04\"4:2\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x01\x11\x00\x00\x00\x00\x00\x00\x00@\x1a\x0b\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0\x7f"]), promproto(&[b">\x0a\x01a\x12\x01h\x18\x04\"4:2\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0\x7f"])],
     },
     Rule {
         id: "PPB-07",
@@ -95,8 +100,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "cumulative counts do not fall",
         explain: "A bucket counts the lower ones as well.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b">\x0a\x01a\x12\x01h\x18\x04\"4:2\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x01\x11\x00\x00\x00\x00\x00\x00\x00@\x1a\x0b\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0\x7f"]), promproto(&[b"1\x0a\x01a\x12\x01h\x18\x04\"':%\x08\x03\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0b\x08\x04\x11\x00\x00\x00\x00\x00\x00\xf0\x7f"])],
     },
     Rule {
         id: "PPB-08",
@@ -143,8 +148,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "names, labels and uniqueness are as in text",
         explain: "See the rules of the text format.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b"%\x0a\x01a\x12\x01h\x18\x01\"\x1b\x0a\x06\x0a\x01x\x12\x011\x0a\x06\x0a\x01x\x12\x012\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?"]), promproto(&[b"2\x0a\x01a\x12\x01h\x18\x01\"\x13\x0a\x06\x0a\x01x\x12\x011\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0?\"\x13\x0a\x06\x0a\x01x\x12\x011\x12\x09\x09\x00\x00\x00\x00\x00\x00\x00@"])],
     },
     Rule {
         id: "PPB-12",
@@ -155,8 +160,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the nanoseconds of a timestamp are in range",
         explain: "From 0 to 999999999.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[GAUGE])],
+        bad: &[promproto(&[b"8\x0a\x07a_total\x12\x01h\x18\x00\"(\x1a&\x09\x00\x00\x00\x00\x00\x00\xf0?\x12\x1b\x0a\x06\x0a\x01x\x12\x011\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x08\x08\x01\x10\x80\x94\xeb\xdc\x03"]), promproto(&[b"*\x0a\x07a_total\x12\x01h\x18\x00\"\x1a\x1a\x18\x09\x00\x00\x00\x00\x00\x00\xf0?\x1a\x0d\x08\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"])],
     },
     Rule {
         id: "PPB-13",
@@ -191,8 +196,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the schema is from -4 to 8, or -53 for custom buckets",
         explain: "2^(2^-schema) is the factor between bounds.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"-\x0a\x01a\x12\x01h\x18\x04\"#:!\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\xc8\x011\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"]), promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(k1\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"])],
     },
     Rule {
         id: "NH-02",
@@ -203,8 +208,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "schemas from -9 to 52 have no other use",
         explain: "They are kept for finer and coarser exponential ones.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x121\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"]), promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x111\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"])],
     },
     Rule {
         id: "NH-03",
@@ -263,8 +268,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "no bucket lies beyond the overflow bucket",
         explain: "Nothing can be counted there.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"-\x0a\x01a\x12\x01h\x18\x04\"#:!\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x05\x08\x84\x10\x10\x01h\x02"]), promproto(&[b"-\x0a\x01a\x12\x01h\x18\x04\"#:!\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x071\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x05\x08\x8c\x01\x10\x01h\x02"])],
     },
     Rule {
         id: "NH-08",
@@ -275,8 +280,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "integer buckets are deltas, the first absolute, none below zero",
         explain: "A count cannot be negative.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b".\x0a\x01a\x12\x01h\x18\x04\"$:\"\x08\x00\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x02h\x02h\x03"]), promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x00\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x01"])],
     },
     Rule {
         id: "NH-09",
@@ -287,8 +292,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "float buckets are absolute and not negative, and there are no integer ones beside them",
         explain: "One form at a time.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b":\x0a\x01a\x12\x01h\x18\x04\"0:.!\x00\x00\x00\x00\x00\x00\xf0?\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01q\x00\x00\x00\x00\x00\x00\xf0\xbf"]), promproto(&[b"5\x0a\x01a\x12\x01h\x18\x04\"+:)\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02q\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "NH-10",
@@ -299,8 +304,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "only the first span of a side has a negative offset",
         explain: "Later ones count the buckets left out.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"4\x0a\x01a\x12\x01h\x18\x04\"*:(\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01b\x04\x08\x01\x10\x01h\x02h\x00"])],
     },
     Rule {
         id: "NH-11",
@@ -311,8 +316,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the lengths of the spans add up to the number of buckets",
         explain: "Else some bucket is nowhere, or nothing is somewhere.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x02h\x02"]), promproto(&[b".\x0a\x01a\x12\x01h\x18\x04\"$:\"\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02h\x00"])],
     },
     Rule {
         id: "NH-12",
@@ -323,8 +328,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "empty spans are left out",
         explain: "They say nothing.",
         check: Check::Exposition,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b":\x0a\x01a\x12\x01h\x18\x04\"0:.\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01b\x04\x08\x04\x10\x00b\x04\x08\x02\x10\x01h\x02h\x00"])],
     },
     Rule {
         id: "NH-13",
@@ -335,8 +340,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "a later span of offset 0 is joined to the one before",
         explain: "Two spans without a gap are one.",
         check: Check::Exposition,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"4\x0a\x01a\x12\x01h\x18\x04\"*:(\x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01b\x04\x08\x00\x10\x01h\x02h\x00"])],
     },
     Rule {
         id: "NH-14",
@@ -347,8 +352,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the zero threshold is not negative",
         explain: "It is a distance.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"$\x0a\x01a\x12\x01h\x18\x04\"\x1a:\x18\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\xf0\xbf8\x01"]), promproto(&[b"$\x0a\x01a\x12\x01h\x18\x04\"\x1a:\x18\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\xf8\x7f8\x01"])],
     },
     Rule {
         id: "NH-15",
@@ -359,8 +364,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the zero threshold is a bound of a bucket",
         explain: "Else a bucket is only partly in the zero bucket.",
         check: Check::Exposition,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001333333\xd3?8\x01b\x04\x08\x0a\x10\x01h\x00"])],
     },
     Rule {
         id: "NH-16",
@@ -371,8 +376,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "no observation is counted in a bucket within the zero bucket",
         explain: "It belongs to the zero bucket.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00 @8\x01b\x04\x08\x00\x10\x01h\x02"])],
     },
     Rule {
         id: "NH-17",
@@ -383,8 +388,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "a native histogram without buckets has a span of offset 0 and length 0",
         explain: "Else it looks like a classic one.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"$\x0a\x01a\x12\x01h\x18\x04\"\x1a:\x18\x08\x00\x11\x00\x00\x00\x00\x00\x00\x00\x00(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00"])],
     },
     Rule {
         id: "NH-18",
@@ -395,8 +400,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "the exemplars of a native histogram have timestamps",
         explain: "So that the newest can be told.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"@\x0a\x01a\x12\x01h\x18\x04\"6:4\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02\x82\x01\x11\x0a\x06\x0a\x01x\x12\x011\x11\x00\x00\x00\x00\x00\x00\xf0?"])],
     },
     Rule {
         id: "NH-19",
@@ -419,8 +424,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "zero, positive and negative buckets add up to the count",
         explain: "The count may be larger only when the sum is NaN: those observations are in no bucket.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x05\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"]), promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x06"])],
     },
     Rule {
         id: "NH-21",
@@ -455,8 +460,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "custom bounds rise and are finite, with no negative side and no zero bucket",
         explain: "They come from classic buckets.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"4\x0a\x01a\x12\x01h\x18\x04\"*:(\x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(i1\x00\x00\x00\x00\x00\x00\x00\x008\x00J\x04\x08\x00\x10\x01P\x02b\x04\x08\x00\x10\x01h\x02"]), promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(i1\x00\x00\x00\x00\x00\x00\x00\x008\x01b\x04\x08\x00\x10\x01h\x00"])],
     },
     Rule {
         id: "NH-24",
@@ -467,8 +472,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "schema -53 is not exposed",
         explain: "Expose classic buckets; the reader converts them.",
         check: Check::Reader,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x01\x11\x00\x00\x00\x00\x00\x00\xf0?(i1\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"])],
     },
     Rule {
         id: "NH-25",
@@ -539,8 +544,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "a reset is judged by the count and every bucket, not by the sum",
         explain: "No bucket may fall while the start timestamp stays.",
         check: Check::Sequence,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b".\x0a\x01a\x12\x01h\x18\x04\"$:\"\x08\x06\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x02h\x06h\x00", b".\x0a\x01a\x12\x01h\x18\x04\"$:\"\x08\x07\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x02h\x04h\x06"]), promproto(&[b".\x0a\x01a\x12\x01h\x18\x04\"$:\"\x08\x06\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x02h\x06h\x00", b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x02\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x04"])],
     },
     Rule {
         id: "NH-31",
@@ -551,8 +556,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "exemplars are spread over the buckets",
         explain: "And are not larger than the rest of the histogram.",
         check: Check::Exposition,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b"\x9a\x01\x0a\x01a\x12\x01h\x18\x04\"\x8f\x01:\x8c\x01\x08\x0f\x11\x00\x00\x00\x00\x00\x00\xf0?(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x03h\x0ah\x00h\x00\x82\x01\x17\x0a\x06\x0a\x01x\x12\x011\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x04\x08\x05\x10\x00\x82\x01\x17\x0a\x06\x0a\x01x\x12\x011\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x04\x08\x05\x10\x00\x82\x01\x17\x0a\x06\x0a\x01x\x12\x011\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x04\x08\x05\x10\x00\x82\x01\x17\x0a\x06\x0a\x01x\x12\x011\x11\x00\x00\x00\x00\x00\x00\xf0?\x1a\x04\x08\x05\x10\x00"])],
     },
     Rule {
         id: "NH-32",
@@ -563,8 +568,8 @@ pub(super) static RULES: &[Rule] = &[
         summary: "NaN and infinities are not observed",
         explain: "They mask the sum.",
         check: Check::Exposition,
-        good: &[],
-        bad: &[],
+        good: &[promproto(&[NATIVE])],
+        bad: &[promproto(&[b",\x0a\x01a\x12\x01h\x18\x04\"\": \x08\x02\x11\x00\x00\x00\x00\x00\x00\xf8\x7f(\x001\x00\x00\x00\x00\x00\x00\x00\x008\x00b\x04\x08\x00\x10\x01h\x02"])],
     },
     Rule {
         id: "NH-33",

@@ -1,6 +1,9 @@
 //! One pass over the lines: whose each sample is, and which rules it breaks.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::super::Dialect;
 use super::super::entries::{
@@ -1176,10 +1179,22 @@ fn repeated_name<'a>(
         }
         return None;
     }
-    let mut sorted: Vec<_> = labels.map(|label| (label.name.unescape(), label)).collect();
-    sorted.sort_by(|a, b| (&a.0, a.1.name.span().start).cmp(&(&b.0, b.1.name.span().start)));
-    sorted.windows(2).find_map(|pair| match pair {
-        [first, second] if first.0 == second.0 => Some((first.1, second.1)),
-        _ => None,
-    })
+    // A line may have millions of them: of each a hash is kept, and two of one hash are looked at again.
+    let hasher = RandomState::default();
+    let hash = |label: RawLabel<'a>| hasher.hash_one(&*label.name.unescape());
+    let mut hashes: Vec<(u64, usize)> = labels.clone().map(hash).zip(0..).collect();
+    hashes.sort_unstable();
+    let mut from = 0;
+    loop {
+        let pairs = hashes.windows(2).filter_map(|pair| match pair {
+            [(a, first), (b, second)] if a == b && *second >= from => Some((*second, *first)),
+            _ => None,
+        });
+        let (second, first) = pairs.min()?;
+        let (first, other) = (labels.clone().nth(first)?, labels.clone().nth(second)?);
+        if first.name.unescape() == other.name.unescape() {
+            return Some((first, other));
+        }
+        from = second + 1;
+    }
 }
