@@ -6,8 +6,8 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::emit::Refusal;
 use super::family::{Descriptor, MetricType, Naming};
+use super::report::Refusal;
 
 /// The sample names that families have taken, over all formats: counter `a` takes `a`, `a_total` and `a_created`,
 /// so gauge `a_total` cannot stand beside it (OM1-FAM-01, OM1-FAM-04). Registries and emitters ask the same table.

@@ -9,6 +9,7 @@ use super::family::{Descriptor, Metric, MetricFamily, MetricSet, MetricType};
 use super::label::{LabelSet, Labels, render, render_protobuf};
 use super::name::MetricName;
 use super::point::{Point, Value};
+use super::report::{Refusal, Report};
 use super::rows::Rows;
 use super::table::{LabelSets, LabelTable};
 use super::value::{Number, Timestamp};
@@ -98,101 +99,6 @@ pub trait Sink {
     }
 }
 
-/// Why a sink or an emitter did not take something: the rule and the reason.
-#[derive(Debug)]
-pub struct Refusal(Box<Reason>);
-
-#[derive(Debug)]
-struct Reason {
-    rule: &'static str,
-    family: String,
-    message: Cow<'static, str>,
-}
-
-impl Refusal {
-    /// A refusal by this rule, for this reason.
-    #[cold]
-    pub fn new(rule: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Reason { rule, family: String::new(), message: message.into() }))
-    }
-
-    /// The id of the rule.
-    pub fn rule(&self) -> &'static str {
-        self.0.rule
-    }
-
-    /// The family it was about.
-    pub fn family(&self) -> &str {
-        &self.0.family
-    }
-
-    /// The reason in words.
-    pub fn message(&self) -> &str {
-        &self.0.message
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Reason { rule, family, message } = &*self.0;
-        write!(f, "{family}: {message} [{rule}]")
-    }
-}
-
-/// What did not get through one collection, and why.
-#[derive(Debug, Default)]
-pub struct Report {
-    refusals: Vec<Refusal>,
-    refused: u64,
-    failures: Vec<Failure>,
-    points: u64,
-}
-
-/// A collector that failed or panicked.
-#[derive(Debug)]
-struct Failure {
-    collector: String,
-    message: String,
-}
-
-/// How many refusals a report keeps word for word; the rest are counted.
-const REFUSALS_KEPT: usize = 100;
-
-impl Report {
-    /// Whether everything got through.
-    pub fn is_clean(&self) -> bool {
-        self.refused == 0 && self.failures.is_empty()
-    }
-
-    /// The refusals, the first hundred of them.
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.refusals
-    }
-
-    /// How many families and points were refused.
-    pub fn refused(&self) -> u64 {
-        self.refused
-    }
-
-    /// The collectors that failed, each with its message.
-    pub fn failures(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.failures.iter().map(|f| (f.collector.as_str(), f.message.as_str()))
-    }
-
-    /// How many points got through.
-    pub fn points(&self) -> u64 {
-        self.points
-    }
-
-    fn refuse(&mut self, family: &Descriptor, mut refusal: Refusal) {
-        self.refused += 1;
-        if self.refusals.len() < REFUSALS_KEPT {
-            refusal.0.family = family.name().to_string();
-            self.refusals.push(refusal);
-        }
-    }
-}
-
 /// Runs `collector` into `sink` and says what was left out.
 pub fn collect_into(collector: &dyn Collector, sink: &mut dyn Sink) -> Report {
     let mut ledger = LEDGER.try_with(Cell::take).unwrap_or_default();
@@ -277,12 +183,12 @@ impl Emitter<'_> {
             message.push_str(&cause.to_string());
             source = cause.source();
         }
-        self.ledger.report.failures.push(Failure { collector: collector.to_owned(), message });
+        self.ledger.report.fail(collector, message);
     }
 
     /// How many points got through so far.
     pub fn points(&self) -> u64 {
-        self.ledger.report.points
+        self.ledger.report.points()
     }
 
     fn prefixed<'e>(&self, descriptor: &'e Descriptor) -> Cow<'e, Descriptor> {
@@ -360,7 +266,7 @@ impl<'a> FamilyEmitter<'a> {
             return 0;
         }
         let taken = self.sink.rows(rows);
-        self.ledger.report.points += taken as u64;
+        self.ledger.report.take(taken as u64);
         taken
     }
 
@@ -396,7 +302,7 @@ impl<'a> FamilyEmitter<'a> {
             }
         });
         match taken {
-            Ok(()) => self.ledger.report.points += 1,
+            Ok(()) => self.ledger.report.take(1),
             Err(refusal) => self.ledger.report.refuse(&self.descriptor, refusal),
         }
     }

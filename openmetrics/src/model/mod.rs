@@ -21,13 +21,14 @@ mod label;
 mod name;
 mod native;
 mod point;
+mod report;
 mod rows;
 mod table;
 mod text;
 pub mod units;
 mod value;
 
-pub use emit::{Collected, Collector, Emitter, FamilyEmitter, Refusal, Report, Sink, collect_into};
+pub use emit::{Collected, Collector, Emitter, FamilyEmitter, Sink, collect_into};
 pub use family::{Descriptor, Metric, MetricFamily, MetricSet, MetricType, Naming, Unit};
 pub use label::{Iter as LabelsIter, Label, LabelSet, Labels};
 pub use name::{LabelName, MetricName, is_classic_label_name, is_classic_metric_name};
@@ -36,6 +37,7 @@ pub use point::{
     ClassicBucket, Histogram, HistogramValue, MetricPoint, MetricValue, Point, Quantile, State, Summary,
     SummaryValue, Value,
 };
+pub use report::{Refusal, Report};
 #[doc(hidden)]
 pub use rows::Rows;
 pub use table::LabelTable;

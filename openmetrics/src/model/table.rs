@@ -6,10 +6,11 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::emit::{Refusal, check_label_names, seen_before};
+use super::emit::{check_label_names, seen_before};
 use super::family::MetricType;
 use super::label::{LabelSet, Labels, render};
 use super::name::is_classic_label_name;
+use super::report::Refusal;
 
 /// Label sets that were seen, in any order of their labels.
 #[derive(Default)]

@@ -1,7 +1,8 @@
 //! The values of OpenMetrics 2.0 that have fields: `{count:2,sum:1.5,bucket:[0.5:1,+Inf:2]} st@1520430000.123`.
 
+use super::checks::check_summary;
 use super::classic;
-use super::encoder::{Encoder, check_summary};
+use super::encoder::Encoder;
 use super::line::Line;
 use super::number::{Style, push_float, push_number, push_seconds, push_unsigned};
 use crate::model::{

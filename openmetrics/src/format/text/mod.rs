@@ -4,6 +4,7 @@
 pub mod assemble;
 #[cfg(feature = "parse")]
 mod blocks;
+mod checks;
 mod classic;
 mod composite;
 mod encoder;
@@ -18,10 +19,11 @@ mod number;
 #[cfg(feature = "parse")]
 mod numeral;
 
-pub(crate) use classic::{check as check_classic, from_native};
-pub(crate) use encoder::{
-    Encoder, check_counter, check_summary, claim_written, exemplar_fits, place_exemplars, repeated, rising,
+pub(crate) use checks::{
+    check_counter, check_summary, claim_written, exemplar_fits, place_exemplars, repeated, rising,
 };
+pub(crate) use classic::{check as check_classic, from_native};
+pub(crate) use encoder::Encoder;
 
 use std::borrow::Cow;
 
