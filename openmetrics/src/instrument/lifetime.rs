@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::family::{Inner, State};
+use super::store::{Inner, State};
 use super::{Metric, Options};
 
 /// The value of all labels of the series in which a family counts what is beyond its
