@@ -135,8 +135,10 @@ pub(crate) struct Subject {
     pub(crate) spec: Spec,
 }
 
-/// The most bytes an input may have, before and after it is unpacked.
+/// The most bytes an input may have.
 pub(crate) const MAX_INPUT: u64 = 1 << 30;
+/// The most bytes an input may have after it is unpacked: a few of them can stand for a thousand times as many.
+const MAX_UNPACKED: u64 = 1 << 28;
 
 impl Subject {
     /// Reads a file or, for `-`, standard input. What begins like gzip is unpacked.
@@ -164,15 +166,19 @@ impl Subject {
 
 /// What is packed with gzip.
 pub(crate) fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    read_all(flate2::read::MultiGzDecoder::new(bytes))
+    read_at_most(MAX_UNPACKED, flate2::read::MultiGzDecoder::new(bytes))
         .map_err(|error| io::Error::new(error.kind(), format!("it begins like gzip, but: {error}")))
 }
 
 fn read_all(from: impl Read) -> io::Result<Vec<u8>> {
+    read_at_most(MAX_INPUT, from)
+}
+
+fn read_at_most(most: u64, from: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MAX_INPUT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_INPUT {
-        return Err(io::Error::other("it is larger than 1 GiB"));
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {} MiB", most >> 20)));
     }
     Ok(bytes)
 }

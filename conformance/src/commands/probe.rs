@@ -44,7 +44,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let mut all = Vec::new();
     for address in &arguments.addresses {
         if !is_address(address) {
-            return Err(Failure::new(format!("{address}: an address begins with http:// or https://")));
+            return Err(Failure::new(format!(
+                "{address}: an address begins with http:// or https://, as http://{address}"
+            )));
         }
         let plan = probe::Plan {
             address,

@@ -182,7 +182,8 @@ pub(super) static RULES: &[Rule] = &[
         scope: Scope::File,
         section: TEXT,
         summary: "label values escape backslash, quote and line feed, and nothing else",
-        explain: "`\\t` is an error here.",
+        explain: "A value stands in double quotes; a quote, backslash or line feed in it is written `\\\"`, `\\\\` and `\\n`. Any other \
+                  escape, such as `\\t`, is an error here.",
         check: Check::Reader,
         good: &[prom(&[b"a{b=\"\\\\ \\\" \\n\"} 1\n"])],
         bad: &[prom(&[b"a{b=\"\\t\"} 1\n"]), prom(&[b"a{b=\"x} 1\n"]), prom(&[b"a{b=1} 1\n"])],
