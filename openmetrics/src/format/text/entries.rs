@@ -736,6 +736,11 @@ impl<'a> Entries<'a> {
             }
         }
         if !self.reference {
+            if self.dialect == Dialect::Prometheus && self.text.as_bytes().get(self.at) == Some(&b'\n') {
+                self.shape.forget();
+                self.pass(self.at);
+                return Some(Ok(Line::Blank));
+            }
             if let Some((metadata, end)) = fast::metadata(self.dialect, self.text, self.base, self.at) {
                 self.pass(end);
                 return Some(Ok(Line::Metadata(metadata)));

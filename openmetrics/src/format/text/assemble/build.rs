@@ -20,10 +20,11 @@ pub(super) struct Builder {
     metrics: Vec<(u32, u32)>,
 }
 
+/// Small, since hostile input may have a family a line.
 #[derive(Default)]
 struct Family {
-    help: Text,
-    unit: Option<Unit>,
+    /// Its help text and unit.
+    said: Option<Box<(Text, Option<Unit>)>>,
     metrics: Vec<Metric>,
 }
 
@@ -40,9 +41,13 @@ impl Builder {
     pub(super) fn metadata(&mut self, id: u32, metadata: &Metadata<'_>) {
         let Some(family) = self.family(id) else { return };
         let text = metadata.text.unescape();
+        if matches!(metadata.kind, MetadataKind::Type(_)) || text.is_empty() {
+            return;
+        }
+        let (help, unit) = &mut **family.said.get_or_insert_default();
         match metadata.kind {
-            MetadataKind::Help if family.help.is_empty() => family.help = Text::from(&*text),
-            MetadataKind::Unit if family.unit.is_none() => family.unit = Unit::new(&*text).ok(),
+            MetadataKind::Help if help.is_empty() => *help = Text::from(&*text),
+            MetadataKind::Unit if unit.is_none() => *unit = Unit::new(&*text).ok(),
             _ => {}
         }
     }
@@ -87,6 +92,9 @@ impl Builder {
             let labels = label_set(labels.map(|(_, label)| label));
             let family = self.family(placed.family)?;
             let at = u32::try_from(family.metrics.len()).ok()?;
+            if at == 0 {
+                family.metrics.reserve_exact(1); // many families have one
+            }
             family.metrics.push(Metric { labels, points: Vec::with_capacity(1) });
             self.metrics.resize(number + 1, (placed.family, at));
         }
@@ -96,12 +104,14 @@ impl Builder {
 
     /// The families, with the names and types that the judge has for them.
     pub(super) fn finish(self, judge: &Judge<'_>, dialect: Dialect) -> MetricSet {
+        drop(self.metrics);
         let mut set = MetricSet { families: Vec::with_capacity(self.families.len()) };
         for (id, family) in self.families.into_iter().enumerate() {
             let id = u32::try_from(id).unwrap_or(u32::MAX);
             let Some(descriptor) = descriptor(judge, dialect, id) else { continue };
-            let mut descriptor = descriptor.with_help(family.help);
-            if let Some(unit) = family.unit {
+            let (help, unit) = family.said.map_or_else(Default::default, |said| *said);
+            let mut descriptor = descriptor.with_help(help);
+            if let Some(unit) = unit {
                 descriptor = descriptor.with_unit(unit);
             }
             set.families.push(MetricFamily { descriptor, metrics: family.metrics });
