@@ -129,6 +129,8 @@ impl Findings {
     /// Counts a finding, and makes and keeps it while there is room for its rule.
     #[cold]
     fn note(&mut self, rule: &'static str, fatal: bool, make: impl FnOnce() -> Finding) {
+        // Strict reading tells the first that is fatal, however many of its rule were let pass before.
+        let is_first_fatal = fatal && !self.fatal;
         self.fatal |= fatal;
         let at = self.counts.iter().position(|(r, _)| *r == rule).unwrap_or_else(|| {
             self.counts.push((rule, 0));
@@ -136,7 +138,7 @@ impl Findings {
         });
         let Some((_, count)) = self.counts.get_mut(at) else { return };
         *count += 1;
-        if *count <= self.per_rule {
+        if *count <= self.per_rule || is_first_fatal {
             self.list.push(make());
         }
     }
@@ -221,5 +223,24 @@ impl IntoIterator for Findings {
     type IntoIter = std::vec::IntoIter<Finding>;
     fn into_iter(self) -> Self::IntoIter {
         self.list.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_fatal_finding_is_kept_beside_those_let_pass() {
+        let span = ByteSpan::new(0, 1);
+        let place = Place::new(LineSpan { number: 1, span }, span);
+        let mut findings = Findings::keeping(1);
+        findings.tolerate("OM1-SYN-05", place, || "let pass");
+        findings.tolerate("OM1-SYN-05", place, || "let pass again");
+        assert!(findings.first_fatal().is_none());
+        findings.add("OM1-SYN-05", place, || "not let pass");
+        findings.add("OM1-SYN-05", place, || "nor this");
+        assert_eq!(findings.first_fatal().map(|finding| &*finding.message), Some("not let pass"));
+        assert_eq!((findings.iter().count(), findings.counts()), (2, &[("OM1-SYN-05", 4)][..]));
     }
 }
