@@ -8,7 +8,7 @@ use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 /// Has all threads share one heap. glibc gives each a heap of its own, to be quick where many allocate at once; here they
-/// take turns, and each would keep the memory of its largest page: 2.5 MB instead of 1.3 MB after a thousand scrapes.
+/// take turns, and each would keep the memory of its largest page.
 pub fn share_one_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the call takes two numbers, may be made at any time, and changes nothing but where memory comes from.
