@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::oid::Oid;
 use crate::page::Page;
 use crate::rows::Column;
-use crate::session::{Devices, Effort, Figures, Manner, Session, Transport, Way};
+use crate::session::{Devices, Effort, Figures, Limits, Manner, Session, Transport, Way};
 use crate::walk::{Target, TargetKind};
 
 /// What one scrape found.
@@ -26,6 +26,8 @@ use crate::walk::{Target, TargetKind};
 pub struct Found {
     config: Arc<Config>,
     modules: Vec<FoundModule>,
+    /// Modules that told nothing, where the others are told all the same.
+    failed: Vec<String>,
 }
 
 impl Found {
@@ -63,6 +65,10 @@ pub struct Options {
     pub wrap: bool,
     /// Which devices may be asked.
     pub allowed: AllowList,
+    /// How much one device may cost.
+    pub limits: Limits,
+    /// Tell what some modules found where others failed.
+    pub partial: bool,
 }
 
 /// Everything that scrapes share.
@@ -218,7 +224,8 @@ impl Bridge {
             .iter()
             .filter_map(|name| config.modules.get(name))
             .any(|module| module.params().any_source);
-        let way = Way { address, transport, any_source, source: self.options.source };
+        let way =
+            Way { address, transport, any_source, source: self.options.source, limits: self.options.limits };
         let opened = Session::open(way, auth, &self.devices, &self.figures, deadline);
         let session = opened.await.map_err(|error| error.to_string())?;
         Ok(session.within(asked.context.as_deref(), asked.engine.clone()))
@@ -258,6 +265,7 @@ impl Bridge {
         let mut session = self.open(config, asked, deadline).await?;
         let mut known: HashMap<Oid, Arc<Column>> = HashMap::new();
         let mut found = Vec::with_capacity(asked.modules.len());
+        let (mut failed, mut failure) = (Vec::new(), String::new());
         for name in &asked.modules {
             let Some(module) = config.modules.get(name) else { continue };
             let walking = Instant::now();
@@ -272,11 +280,19 @@ impl Bridge {
                 }
                 Err(error) => {
                     tracing::info!(target = asked.target, module = name, %error, "a scrape failed");
+                    if self.options.partial && asked.modules.len() > 1 {
+                        failed.push(name.clone());
+                        failure = error.to_string();
+                        continue;
+                    }
                     return Err(Failure::Scrape(format!("target {}, module {name}: {error}", asked.target)));
                 }
             }
         }
-        Ok(Arc::new(Found { config: config.clone(), modules: found }))
+        if found.is_empty() && !failed.is_empty() {
+            return Err(Failure::Scrape(format!("target {}, all modules: {failure}", asked.target)));
+        }
+        Ok(Arc::new(Found { config: config.clone(), modules: found, failed }))
     }
 
     fn took(&self, module: &str, duration: Duration) {
@@ -298,7 +314,7 @@ impl Bridge {
                 metrics.add(config, &module.columns);
             }
         }
-        Page { own: &self.own, metrics, modules: &found.modules }
+        Page { own: &self.own, metrics, modules: &found.modules, failed: &found.failed }
     }
 }
 

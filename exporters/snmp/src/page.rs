@@ -18,6 +18,7 @@ pub struct Page<'a> {
     pub(crate) own: &'a Own,
     pub(crate) metrics: Metrics<'a>,
     pub(crate) modules: &'a [FoundModule],
+    pub(crate) failed: &'a [String],
 }
 
 static WALKED: Descriptor = Descriptor::literal(
@@ -41,6 +42,11 @@ static DURATION: Descriptor = Descriptor::literal(
     "snmp_scrape_duration_seconds",
     MetricType::Gauge,
     "Time that walking took, and reading what was found.",
+);
+static FAILED: Descriptor = Descriptor::literal(
+    "snmp_scrape_error",
+    MetricType::Gauge,
+    "Modules that failed and of which nothing is here; the log says why.",
 );
 static ERRORS: Descriptor = Descriptor::literal(
     "snmp_scrape_errors",
@@ -67,6 +73,12 @@ impl Collector for Page<'_> {
             let mut family = out.family(descriptor);
             for module in self.modules {
                 family.point(Labels::new(&[("module", &module.name)]), figure(module));
+            }
+        }
+        if !self.failed.is_empty() {
+            let mut family = out.family(&FAILED);
+            for module in self.failed {
+                family.point(Labels::new(&[("module", module)]), 1_u64);
             }
         }
         let dropped = self.metrics.dropped();

@@ -27,8 +27,6 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LEAST_WAIT: Duration = Duration::from_millis(40);
 /// How many requests are on their way to one device.
 const WINDOW: usize = 4;
-/// Packets of one scrape.
-const MAX_PACKETS: u64 = 400_000;
 
 /// How a device is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +35,23 @@ pub enum Transport {
     Udp,
     /// Over TCP.
     Tcp,
+}
+
+/// How much one device may cost, so that none can take all there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Packets of one scrape.
+    pub packets: u64,
+    /// Rows of one module.
+    pub rows: usize,
+    /// Octets of memory that the rows of one module take.
+    pub octets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { packets: 400_000, rows: 3_000_000, octets: 256 << 20 }
+    }
 }
 
 /// The way to a device.
@@ -50,6 +65,8 @@ pub struct Way {
     pub any_source: bool,
     /// Where packets come from.
     pub source: Option<SocketAddr>,
+    /// How much it may cost.
+    pub limits: Limits,
 }
 
 /// What is known of devices from earlier scrapes.
@@ -207,7 +224,9 @@ impl fmt::Display for SessionError {
             ),
             Self::Fault(fault) => fault.fmt(f),
             Self::Report(what) => f.write_str(what),
-            Self::TooManyPackets => f.write_str("the walk took more packets than a scrape may send"),
+            Self::TooManyPackets => {
+                f.write_str("the walk took more packets than a scrape may send (--snmp.max-packets)")
+            }
         }
     }
 }
@@ -260,6 +279,7 @@ pub struct Session<'a> {
     /// What was sent and taken for the current walk.
     effort: Effort,
     sent_in_all: u64,
+    limits: Limits,
     /// Messages that were no answers.
     foreign: u64,
 }
@@ -292,7 +312,7 @@ impl<'a> Session<'a> {
         figures: &'a Figures,
         deadline: Instant,
     ) -> Result<Self, SessionError> {
-        let Way { address, transport, any_source, source } = way;
+        let Way { address, transport, any_source, source, limits } = way;
         let socket = match transport {
             Transport::Udp => {
                 let any: SocketAddr =
@@ -327,6 +347,7 @@ impl<'a> Session<'a> {
             next_id: (seed >> 33) as i32,
             effort: Effort::default(),
             sent_in_all: 0,
+            limits,
             foreign: 0,
         })
     }
@@ -366,8 +387,8 @@ impl<'a> Session<'a> {
             max_names: names.min(60),
             window: WINDOW,
             any_order: manner.params.any_order,
-            max_rows: 3_000_000,
-            max_octets: 256 << 20,
+            max_rows: self.limits.rows,
+            max_octets: self.limits.octets,
         };
         let mut walk = Walk::new(targets, style);
         let mut flying: Vec<Sent> = Vec::with_capacity(WINDOW);
@@ -381,7 +402,7 @@ impl<'a> Session<'a> {
                 flying.push(self.send(&ask).await?);
             }
             let Some(due) = flying.iter().map(|sent| sent.due).min() else { break };
-            if self.sent_in_all > MAX_PACKETS {
+            if self.sent_in_all > self.limits.packets {
                 return Err(SessionError::TooManyPackets);
             }
             let came =

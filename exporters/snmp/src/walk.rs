@@ -105,7 +105,10 @@ impl fmt::Display for Fault {
             Self::Again(oid) => write!(f, "the device goes in circles: it told {oid} before"),
             Self::Empty(oid) => write!(f, "the device answers without variables at {oid}"),
             Self::TooMuch(rows) => {
-                write!(f, "the device tells more than a scrape may hold; it was stopped after {rows} rows")
+                write!(
+                    f,
+                    "the device tells more than a scrape may hold; it was stopped after {rows} rows (--snmp.max-rows, --snmp.max-bytes)"
+                )
             }
         }
     }

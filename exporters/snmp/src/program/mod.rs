@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::access::{AllowList, Allowed};
 use crate::bridge::{Bridge, Options};
 use crate::config::Config;
+use crate::session::Limits;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use openmetrics_exporter_toolkit::{Level, Log, Web};
@@ -65,11 +66,18 @@ pub fn main() -> ExitCode {
     }
     let allowed: AllowList =
         matches.get_many::<Allowed>("snmp.allow-target").into_iter().flatten().cloned().collect();
+    let limit = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or(u64::MAX);
     let options = Options {
         source: matches.get_one("snmp.source-address").copied(),
         wrap: matches.get_one::<bool>("snmp.wrap-large-counters").copied().unwrap_or(true)
             && !matches.get_flag("no-snmp.wrap-large-counters"),
         allowed: allowed.clone(),
+        limits: Limits {
+            packets: limit("snmp.max-packets"),
+            rows: limit("snmp.max-rows") as usize,
+            octets: limit("snmp.max-bytes") as usize,
+        },
+        partial: matches.get_flag("snmp.partial-answers"),
     };
     let bridge = Bridge::new(config, options);
     if let Some(("try", matches)) = matches.subcommand() {
@@ -136,6 +144,12 @@ pub fn command() -> Command {
                      (repeatable); then loopback, link-local and metadata addresses are refused unless listed as such",
                 ),
         )
+        .args(limits())
+        .arg(
+            arg("snmp.partial-answers")
+                .action(ArgAction::SetTrue)
+                .help("Where a module fails, tell what the request's others found, and snmp_scrape_error for it"),
+        )
         .arg(
             arg("snmp.source-address")
                 .value_name("ADDRESS:PORT")
@@ -162,6 +176,26 @@ pub fn command() -> Command {
     let command = receiving::add_flags(mibs::add_flags(command));
     let command = command.subcommands([demo::command(), try_device::command(), generate::command()]);
     Log::add_flags(Web::add_flags(command, ":9116"))
+}
+
+/// How much one device may cost.
+fn limits() -> impl Iterator<Item = Arg> {
+    let limits = Limits::default();
+    [
+        ("snmp.max-packets", limits.packets, "The most packets of one scrape"),
+        ("snmp.max-rows", limits.rows as u64, "The most rows of one module of one device"),
+        ("snmp.max-bytes", limits.octets as u64, "The most memory that these rows may take"),
+    ]
+    .into_iter()
+    .map(|(name, usual, help)| {
+        let number = clap::value_parser!(u64).range(1..);
+        Arg::new(name)
+            .long(name)
+            .value_name("N")
+            .value_parser(number)
+            .default_value(usual.to_string())
+            .help(help)
+    })
 }
 
 fn source_address(text: &str) -> Result<std::net::SocketAddr, String> {

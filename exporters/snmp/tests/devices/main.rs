@@ -2,6 +2,7 @@
 
 mod access;
 mod agent;
+mod hostile;
 
 use std::time::{Duration, Instant};
 

@@ -71,7 +71,7 @@ fn start(all: &ArgMatches, matches: &ArgMatches) -> Result<ExitCode, String> {
 /// Nothing but the switch is asked.
 fn options() -> Options {
     let here = "127.0.0.1".parse::<Allowed>();
-    Options { source: None, wrap: true, allowed: here.into_iter().collect() }
+    Options { wrap: true, allowed: here.into_iter().collect(), ..Options::default() }
 }
 
 /// The configuration that is built in.
