@@ -35,9 +35,12 @@ fn device(mut answer: impl FnMut(&Asked, Vec<Variable>) -> Vec<Vec<u8>> + Send +
     })
 }
 
+/// A change to a request that its answer is made for, and what it is.
+type Alter = (&'static str, fn(&mut Asked));
+
 #[test]
 fn what_answers_nothing_is_dropped() {
-    let alter: [(&str, fn(&mut Asked)); 3] = [
+    let alter: [Alter; 3] = [
         ("another community", |asked| asked.community = b"public".to_vec()),
         ("another request", |asked| asked.id = (asked.id + 1) & 0x7fff_ffff),
         ("another version", |asked| asked.version = 0),
