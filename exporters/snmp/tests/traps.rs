@@ -6,7 +6,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 use openmetrics::format::{Format, encode};
-use openmetrics_snmp_bridge::access::AllowList;
 use openmetrics_snmp_bridge::bridge::{Bridge, Options};
 use openmetrics_snmp_bridge::config::Config;
 use openmetrics_snmp_bridge::traps::{Receiver, listen};
@@ -61,7 +60,7 @@ fn send(folder: &Folder, program: &str, arguments: &[&str]) -> bool {
 fn traps_and_informs_of_net_snmp() {
     let folder = Folder::new("traps");
     let config = Config::parse(CONFIG).unwrap();
-    let options = Options { source: None, wrap: true, allowed: AllowList::default() };
+    let options = Options { wrap: true, ..Options::default() };
     let bridge = Bridge::new(config, options);
     let receiver = Arc::new(Receiver::new(100, AllowList::default()));
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
