@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use openmetrics::format::{Format, encode};
+use openmetrics_snmp_bridge::access::AllowList;
 use openmetrics_snmp_bridge::bridge::{Bridge, Options};
 use openmetrics_snmp_bridge::config::Config;
 use openmetrics_snmp_bridge::traps::{Receiver, listen};
