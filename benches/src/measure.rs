@@ -11,23 +11,27 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How long one round runs at least: long against the clock's steps and the caches' warming up.
-const ROUND: Duration = Duration::from_millis(20);
-/// How many rounds are run; the quickest counts.
+/// How long one round runs at least: long against the clock's steps, and so short that a busy machine leaves some alone.
+const ROUND: Duration = Duration::from_millis(2);
+/// How many rounds are run at least, and how long together; the quickest counts.
 const ROUNDS: usize = 9;
-/// The same for rounds of several threads, which are short.
+const ALL_ROUNDS: Duration = Duration::from_millis(200);
+/// The same for rounds of several threads, which are short: so many, or how many there are in this time.
 const THREAD_ROUNDS: usize = 100;
+const THREAD_ROUNDS_MAX: Duration = Duration::from_secs(1);
 
 /// Nanoseconds an item, when one call of `work` does so many `items`.
 ///
-/// The quickest of nine rounds: whatever disturbs a round only makes it longer.
+/// The quickest of all rounds: whatever disturbs a round only makes it longer.
 pub fn nanoseconds<R>(items: u64, mut work: impl FnMut() -> R) -> f64 {
     let mut calls = 1_u32;
     // Twice as many calls until a round is long enough; this warms up as well.
     while round(calls, &mut work) < ROUND && calls < u32::MAX / 2 {
         calls *= 2;
     }
-    let best = (0..ROUNDS).map(|_| round(calls, &mut work)).min().unwrap_or_default();
+    let start = Instant::now();
+    let rounds = (0..).take_while(|&n| n < ROUNDS || start.elapsed() < ALL_ROUNDS);
+    let best = rounds.map(|_| round(calls, &mut work)).min().unwrap_or_default();
     best.as_secs_f64() * 1e9 / f64::from(calls) / items as f64
 }
 
@@ -47,16 +51,23 @@ pub fn nanoseconds_on_threads<W: FnMut()>(
     calls: u32,
     prepare: impl Fn(u32) -> W + Sync,
 ) -> f64 {
-    let best =
-        (0..THREAD_ROUNDS).map(|_| round_on_threads(threads, calls, &prepare)).min().unwrap_or_default();
-    best.as_secs_f64() * 1e9 / f64::from(calls)
+    // Who is done before another has begun has had the machine to himself.
+    let start = Instant::now();
+    let rounds = std::iter::repeat_with(|| round_on_threads(threads, calls, &prepare));
+    let rounds = rounds.take_while(|_| start.elapsed() < THREAD_ROUNDS_MAX);
+    let together = rounds.filter(|(longest, apart)| *apart * 10 < *longest).take(THREAD_ROUNDS);
+    let best = together.map(|(longest, _)| longest).min();
+    best.map_or(f64::NAN, |best| best.as_secs_f64() * 1e9 / f64::from(calls))
 }
 
-/// How long the slowest thread took. None begins before all are running, and who is done goes on until all are: else one of
-/// them might have had the machine to itself.
-fn round_on_threads<W: FnMut()>(threads: u32, calls: u32, prepare: &(impl Fn(u32) -> W + Sync)) -> Duration {
+/// How long the slowest thread took, and how long after the first the last one began. Who is done goes on until all are.
+fn round_on_threads<W: FnMut()>(
+    threads: u32,
+    calls: u32,
+    prepare: &(impl Fn(u32) -> W + Sync),
+) -> (Duration, Duration) {
     let (missing, busy) = (AtomicU32::new(threads), AtomicU32::new(threads));
-    std::thread::scope(|scope| {
+    let times: Vec<(Instant, Duration)> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads)
             .map(|thread| {
                 let (missing, busy) = (&missing, &busy);
@@ -75,12 +86,15 @@ fn round_on_threads<W: FnMut()>(threads: u32, calls: u32, prepare: &(impl Fn(u32
                     while busy.load(Ordering::Acquire) > 0 {
                         (0..100).for_each(|_| work());
                     }
-                    taken
+                    (start, taken)
                 })
             })
             .collect();
-        running.into_iter().filter_map(|thread| thread.join().ok()).max().unwrap_or_default()
-    })
+        running.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    });
+    let starts = || times.iter().map(|(start, _)| *start);
+    let apart = starts().max().zip(starts().min()).map(|(last, first)| last - first);
+    (times.iter().map(|(_, taken)| *taken).max().unwrap_or_default(), apart.unwrap_or_default())
 }
 
 /// What some work took from the allocator.
