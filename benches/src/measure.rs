@@ -18,7 +18,7 @@ const ROUNDS: usize = 9;
 const ALL_ROUNDS: Duration = Duration::from_millis(200);
 /// The same for rounds of several threads, which are short: so many, or how many there are in this time.
 const THREAD_ROUNDS: usize = 100;
-const THREAD_ROUNDS_MAX: Duration = Duration::from_secs(1);
+const THREAD_ROUNDS_MAX: Duration = Duration::from_secs(10);
 
 /// Nanoseconds an item, when one call of `work` does so many `items`.
 ///
