@@ -25,8 +25,12 @@ const LARGEST_MESSAGE: usize = 65_535;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The least that an answer is waited for: below it, schedulers decide.
 const LEAST_WAIT: Duration = Duration::from_millis(40);
+/// So many answers in a row to requests that were sent again are no accident: of five packets one is lost at worst.
+const SLOW: u32 = 3;
 /// How many requests are on their way to one device.
 const WINDOW: usize = 4;
+/// The most names in a request.
+const MOST_NAMES: u32 = 60;
 
 /// How a device is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,10 +84,12 @@ const REMEMBERED: usize = 20_000;
 
 #[derive(Debug, Default)]
 struct Device {
-    /// The smoothed round trip and its variation.
+    /// The smoothed round trip and its variation, of requests that were sent once.
     trip: Option<(Duration, Duration)>,
-    /// What it could take.
-    limits: Option<(u32, usize)>,
+    /// How many answers in a row came to requests that had been sent again, and how long the last one was waited for.
+    again: (u32, Duration),
+    /// The most repetitions and names that it is asked for, if fewer than usual.
+    limits: (Option<u32>, Option<u32>),
     engine: Option<Engine>,
 }
 
@@ -380,11 +386,12 @@ impl<'a> Session<'a> {
         if self.auth.version() == Version::V3 {
             self.discover(manner).await?;
         }
-        let (repetitions, names) = lock(&self.device).limits.unwrap_or((u32::MAX, usize::MAX));
+        let (repetitions, names) = lock(&self.device).limits;
+        let configured = manner.params.max_repetitions;
         let style = Style {
             version: self.auth.version(),
-            max_repetitions: manner.params.max_repetitions.min(repetitions),
-            max_names: names.min(60),
+            max_repetitions: repetitions.map_or(configured, |repetitions| repetitions.min(configured)),
+            max_names: names.unwrap_or(MOST_NAMES) as usize,
             window: WINDOW,
             any_order: manner.params.any_order,
             max_rows: self.limits.rows,
@@ -399,7 +406,7 @@ impl<'a> Session<'a> {
         loop {
             while flying.len() < window {
                 let Some(ask) = walk.next_ask() else { break };
-                flying.push(self.send(&ask).await?);
+                flying.push(self.send(&ask, manner.params.timeout).await?);
             }
             let Some(due) = flying.iter().map(|sent| sent.due).min() else { break };
             if self.sent_in_all > self.limits.packets {
@@ -422,7 +429,7 @@ impl<'a> Session<'a> {
                     for sent in &mut flying {
                         if let Some((kind, repetitions, names)) = walk.request(sent.key) {
                             let ask = Ask { key: sent.key, kind, repetitions, names };
-                            *sent = self.send(&ask).await?;
+                            *sent = self.send(&ask, manner.params.timeout).await?;
                         }
                     }
                 }
@@ -469,26 +476,28 @@ impl<'a> Session<'a> {
                 at += 1;
             }
         }
-        let style = walk.style();
-        if style.max_names < 60 || style.max_repetitions < manner.params.max_repetitions {
-            let names = if style.max_names < 60 { style.max_names } else { usize::MAX };
-            let repetitions = if style.max_repetitions < manner.params.max_repetitions {
-                style.max_repetitions
-            } else {
-                u32::MAX
-            };
-            lock(&self.device).limits = Some((repetitions, names));
-        }
+        let ended = walk.style();
+        lock(&self.device).limits = (
+            next_limit(style.max_repetitions, ended.max_repetitions, configured),
+            next_limit(style.max_names as u32, ended.max_names as u32, MOST_NAMES),
+        );
         Ok(walk.finish())
     }
 
-    /// How long an answer is waited for at first.
-    fn wait(&self) -> Duration {
-        let trip = lock(&self.device).trip;
-        trip.map_or(FIRST_WAIT, |(smooth, variation)| (smooth * 2 + variation * 4).max(LEAST_WAIT))
+    /// How long an answer is waited for at first. An answer to a request that was sent again says nothing about the way,
+    /// since it may be the answer to any of them. When there are only such answers, it is the device that is slow, and
+    /// the next one is waited for as long as the last (RFC 6298, sections 3 and 5).
+    fn wait(&self, timeout: Duration) -> Duration {
+        let Device { trip, again: (times, last), .. } = *lock(&self.device);
+        let wait = match trip {
+            _ if times >= SLOW => last,
+            Some((smooth, variation)) => smooth * 2 + variation * 4,
+            None => FIRST_WAIT,
+        };
+        wait.min(timeout).max(LEAST_WAIT)
     }
 
-    async fn send(&mut self, ask: &Ask) -> Result<Sent, SessionError> {
+    async fn send(&mut self, ask: &Ask, timeout: Duration) -> Result<Sent, SessionError> {
         let names: Vec<&[u32]> = ask.names.iter().map(|name| &name[..]).collect();
         self.next_id = (self.next_id.wrapping_add(1)) & i32::MAX;
         let id = self.next_id;
@@ -498,7 +507,7 @@ impl<'a> Session<'a> {
             version => request.with_community(version, self.auth.community.expose().as_bytes()),
         };
         self.transmit(&octets).await?;
-        let (first, wait) = (Instant::now(), self.wait());
+        let (first, wait) = (Instant::now(), self.wait(timeout));
         Ok(Sent { key: ask.key, id, octets, first, due: first + wait, wait, times: 1 })
     }
 
@@ -609,10 +618,11 @@ impl<'a> Session<'a> {
         };
         let variables: Result<Vec<(&[u8], Value<'_>)>, _> = pdu.variables().collect();
         let Ok(variables) = variables else { return Ok(Came::Nothing) };
-        let trip = sent.first.elapsed();
+        let mut device = lock(&self.device);
         if sent.times == 1 {
+            let trip = sent.first.elapsed();
             self.figures.trip(trip);
-            let mut device = lock(&self.device);
+            device.again = (0, Duration::ZERO);
             // RFC 6298, section 2.
             device.trip = Some(match device.trip {
                 None => (trip, trip / 2),
@@ -620,11 +630,10 @@ impl<'a> Session<'a> {
                     ((smooth * 7 + trip) / 8, (variation * 3 + smooth.abs_diff(trip)) / 4)
                 }
             });
-        } else if lock(&self.device).trip.is_none_or(|(smooth, _)| smooth < trip / sent.times) {
-            // Which of the packets was answered is not known; a device that is slower than we wait shows here.
-            let trip = trip / sent.times;
-            lock(&self.device).trip = Some((trip, trip / 2));
+        } else {
+            device.again = (device.again.0.saturating_add(1), sent.wait);
         }
+        drop(device);
         walk.answer(sent.key, &pdu, &variables, octets.len()).map_err(SessionError::Fault)?;
         Ok(Came::Response(sent.key))
     }
@@ -735,6 +744,14 @@ impl<'a> Session<'a> {
     }
 }
 
+/// What a device is asked for at most the next time, after a walk that began with one limit and ended with another; `None`
+/// for as much as is configured. What had to be made smaller stays so, and grows by an eighth with every walk that had
+/// not: a way that loses packets must not make a device slow for ever.
+fn next_limit(began: u32, ended: u32, configured: u32) -> Option<u32> {
+    let next = if ended < began { ended } else { began.saturating_add(began / 8 + 1) };
+    (next < configured).then_some(next)
+}
+
 enum Opened<'m> {
     Pdu(Pdu<'m>),
     Resync,
@@ -775,4 +792,23 @@ fn framed(pending: &[u8]) -> io::Result<Option<usize>> {
 
 fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "a message is larger than a message can be")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_were_learned_grow_again() {
+        assert_eq!(next_limit(25, 25, 25), None, "nothing to learn");
+        assert_eq!(next_limit(25, 12, 25), Some(12), "what it could take");
+        assert_eq!((next_limit(12, 12, 25), next_limit(1, 1, 25)), (Some(14), Some(2)), "a little more");
+        assert_eq!((next_limit(24, 24, 25), next_limit(u32::MAX, u32::MAX, u32::MAX)), (None, None));
+        let mut limit = Some(1);
+        let walks = std::iter::from_fn(|| {
+            limit = next_limit(limit?, limit?, 25);
+            Some(())
+        });
+        assert_eq!(walks.count(), 14, "1 to 8 one by one, then 10, 12, 14, 16, 19, 22");
+    }
 }
