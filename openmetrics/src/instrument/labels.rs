@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-use super::slot::KEY_WORDS;
-
 /// A set of labels with names known from its type; usually derived.
 ///
 /// A call site borrows: `Request<'a>` names the family's type by [`Owner`](LabelSet::Owner), so that a family declared
@@ -158,12 +156,12 @@ impl LabelWriter {
     /// A value that is text already.
     #[inline]
     pub fn text(&mut self, value: &str) {
-        let mut rest = value.as_bytes();
-        while let Some((chunk, behind)) = rest.split_first_chunk() {
-            self.word(u64::from_le_bytes(*chunk));
-            rest = behind;
+        let chunks = value.as_bytes().chunks_exact(8);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            self.word(chunk.try_into().map_or(0, u64::from_le_bytes));
         }
-        self.word(last_word(value.as_bytes(), rest.len()));
+        self.word(last_word(rest));
     }
 
     /// A value that formats itself.
@@ -198,33 +196,24 @@ impl LabelWriter {
     pub(crate) fn words(&self) -> &[u64] {
         if self.heap.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.heap }
     }
-
-    /// The first words of the set, and zeros if there are no more.
-    #[inline]
-    pub(crate) fn first(&self) -> &[u64; KEY_WORDS] {
-        const { assert!(KEY_WORDS <= INLINE) };
-        self.inline.first_chunk().unwrap_or(&[0; KEY_WORDS])
-    }
 }
 
-/// The last bytes of a text, fewer than eight, and the end behind them.
+/// Fewer than eight bytes and the end behind them. Read as two overlapping halves where there are enough.
 #[inline]
-fn last_word(text: &[u8], len: usize) -> u64 {
-    let bytes = match (text.last_chunk(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        // The last eight, without those of the word before; by 64 nothing can be shifted at once.
-        (Some(last), ..) => u64::from_le_bytes(*last) >> 8 >> (56 - len * 8),
-        // Two halves that overlap.
-        (_, Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (len * 8 - 32)
+fn last_word(bytes: &[u8]) -> u64 {
+    let len = bytes.len();
+    let text = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << ((len - 4) * 8)
         }
-        _ => match *text {
+        _ => match *bytes {
             [] => 0,
             [a] => u64::from(a),
             [a, b] => u64::from(a) | u64::from(b) << 8,
             [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
         },
     };
-    bytes | u64::from(END) << (len * 8)
+    text | u64::from(END) << (len * 8)
 }
 
 impl fmt::Debug for LabelWriter {
@@ -334,7 +323,7 @@ impl<V: LabelValue, const N: usize> LabelSet for [V; N] {
     type Owner = [&'static str; N];
     const NAMES: &'static [&'static str] = &[];
     const ARITY: usize = N;
-    #[inline(always)]
+    #[inline]
     fn write(&self, to: &mut LabelWriter) {
         for value in self {
             value.write(to);

@@ -210,7 +210,7 @@ impl<M: Metric> Inner<M> {
         }
         let mut to = LabelWriter::new();
         labels.write(&mut to);
-        match self.find_hashed(hash(self.seed, to.words()), to.words(), to.first()) {
+        match self.find_hashed(hash(self.seed, to.words()), to.words()) {
             Some(found) => found,
             None => self.make(labels),
         }
@@ -242,10 +242,7 @@ impl<M: Metric> Inner<M> {
         match key {
             Key::Dense(ordinal) => self.find_dense(ordinal as usize),
             Key::Overflow => None,
-            Key::Hashed(hash, words) => {
-                let first = std::array::from_fn(|n| words.get(n).copied().unwrap_or(0));
-                self.find_hashed(hash, words, &first)
-            }
+            Key::Hashed(hash, words) => self.find_hashed(hash, words),
         }
     }
 
@@ -260,27 +257,19 @@ impl<M: Metric> Inner<M> {
         })
     }
 
-    /// `first` are the first of the words, filled with zeros.
     #[inline(always)]
-    fn find_hashed(&self, hash: u64, words: &[u64], first: &[u64; KEY_WORDS]) -> Option<Borrowed<'_, M>> {
-        self.table.find(hash, |at| self.confirm(at, |entry, _| self.has_key(entry, words, first)))
+    fn find_hashed(&self, hash: u64, words: &[u64]) -> Option<Borrowed<'_, M>> {
+        self.table.find(hash, |at| self.confirm(at, |entry, _| self.has_key(entry, words)))
     }
 
     #[inline(always)]
-    fn has_key(&self, entry: &Entry<M::Cell>, words: &[u64], first: &[u64; KEY_WORDS]) -> bool {
-        // All of them at once: they are in one or two cache lines, and mostly the ones looked for.
-        let differ = first
-            .iter()
-            .zip(&entry.key)
-            .fold(0, |differ, (word, kept)| differ | word ^ kept.load(Ordering::Relaxed));
-        differ == 0
-            && entry.key_len.load(Ordering::Relaxed) as usize == words.len()
-            && (words.len() <= KEY_WORDS
-                || words
-                    .iter()
-                    .skip(KEY_WORDS)
-                    .copied()
-                    .eq(self.spilled(entry).take(words.len() - KEY_WORDS)))
+    fn has_key(&self, entry: &Entry<M::Cell>, words: &[u64]) -> bool {
+        if entry.key_len.load(Ordering::Relaxed) as usize != words.len() {
+            return false;
+        }
+        let here = words.iter().zip(&entry.key).all(|(&word, kept)| word == kept.load(Ordering::Relaxed));
+        here && (words.len() <= KEY_WORDS
+            || words.iter().skip(KEY_WORDS).copied().eq(self.spilled(entry).take(words.len() - KEY_WORDS)))
     }
 
     /// The metric at a place if it is the one, see [`Inner`]. `is_it` is told whether the place may have been another's.
@@ -422,9 +411,6 @@ impl<M: Metric> Inner<M> {
             state.spilled = state.spilled.checked_add(capacity)?;
         }
         let from = entry.spill.load(Ordering::Relaxed);
-        for here in entry.key.iter().skip(words.len()) {
-            here.store(0, Ordering::Relaxed);
-        }
         for (n, &word) in words.iter().enumerate() {
             if let Some(here) = entry.key.get(n) {
                 here.store(word, Ordering::Relaxed);

@@ -61,14 +61,15 @@ impl Table {
         let slots = self.slots();
         let mask = slots.len().wrapping_sub(1);
         // Not endless even if a writer moves slots before us all the time.
-        for (at, _) in (home(hash, mask)..).zip(slots) {
+        for at in (home(hash, mask)..).take(slots.len()) {
             let found = slots.get(at & mask)?.load(Ordering::Acquire);
-            if (found ^ hash) >> 32 == 0 && found != 0 {
+            if found == 0 {
+                return None;
+            }
+            if (found ^ hash) >> 32 == 0 {
                 if let Some(it) = is_it(place(found)) {
                     return Some(it);
                 }
-            } else if found == 0 {
-                return None;
             }
         }
         None
