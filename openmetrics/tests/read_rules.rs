@@ -574,3 +574,15 @@ fn only_so_many_findings_of_a_rule_are_kept() {
     assert_eq!(findings.iter().count(), 100);
     assert_eq!(findings.counts(), [("OM1-DOC-09", 1_000)]);
 }
+
+/// Tables of names are ordered differently in every process and reading; findings are not.
+#[test]
+fn the_same_is_found_each_time() {
+    let text = "q_sum 1\nq_count 1\n# TYPE q summary\nq{quantile=\"0.5\"} 1\n";
+    let found = || assemble::check(text.as_bytes(), Dialect::Prometheus).iter().cloned().collect::<Vec<_>>();
+    let first = found();
+    assert!(first.iter().any(|finding| finding.message.contains("q_sum")), "{first:?}");
+    for _ in 0..100 {
+        assert_eq!(found(), first);
+    }
+}

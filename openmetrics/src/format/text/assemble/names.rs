@@ -137,7 +137,7 @@ impl Families {
         self.by_name.find(spread(hash), is_it).map(|named| named.id)
     }
 
-    /// A family whose name is `stem` and a suffix that `matches`.
+    /// The first family whose name is `stem` and a suffix that `matches`.
     pub(super) fn find_suffixed(
         &self,
         input: &[u8],
@@ -148,11 +148,12 @@ impl Families {
             return None;
         }
         let hash = fold(self.hasher.hash_one(stem));
-        let is_it = |named: &Named| {
+        let is_it = |named: &&Named| {
             let name = self.name(input, named.id);
             named.hash == hash && split_suffix(&name).is_some_and(|(s, suffix)| s == stem && matches(suffix))
         };
-        self.by_stem.find(spread(hash), is_it).map(|named| named.id)
+        // The table's order is another one each time.
+        self.by_stem.iter_hash(spread(hash)).filter(is_it).map(|named| named.id).min()
     }
 
     /// Adds a family that is not there yet.
