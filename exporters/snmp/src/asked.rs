@@ -7,7 +7,7 @@ use crate::session::Transport;
 pub struct Asked {
     /// `192.0.2.1`, `switch.example:161`, `tcp://[2001:db8::1]:1161`.
     pub target: String,
-    /// The auth's name; empty for the one whose targets list this one. empty for that of the target's address.
+    /// The auth's name; empty for the one whose targets list this one.
     pub auth: String,
     /// The modules' names, each once.
     pub modules: Vec<String>,
