@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+pub(crate) use openmetrics_snmp_bridge::ber::COUNTER32;
 use openmetrics_snmp_bridge::ber::{self, Reader, Writer};
 
 pub(crate) const GET: u8 = 0xa0;
 pub(crate) const GET_BULK: u8 = 0xa5;
 pub(crate) const RESPONSE: u8 = 0xa2;
-pub(crate) const COUNTER32: u8 = 0x41;
 pub(crate) const END_OF_MIB_VIEW: u8 = 0x82;
 pub(crate) const NO_SUCH_INSTANCE: u8 = 0x81;
 
