@@ -15,6 +15,13 @@ pub fn load_store(cell: &AtomicU64) {
     cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
+/// The same for a floating-point number, which an addition has to wait for: the floor of a thread's own `f64`.
+#[inline]
+pub fn load_store_float(cell: &AtomicU64) {
+    let sum = f64::from_bits(cell.load(Ordering::Relaxed)) + 0.5;
+    cell.store(sum.to_bits(), Ordering::Relaxed);
+}
+
 /// Copies a text: the floor of writing it.
 #[inline]
 pub fn copy(from: &[u8], to: &mut Vec<u8>) {

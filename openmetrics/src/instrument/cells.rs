@@ -159,12 +159,15 @@ impl CellId {
     }
 }
 
-/// The number of a cell, for the quick way to it, or of none. Of use only as long as the [`OwnedCell`].
+/// The quick way to where a handle counts: the number of a cell, or none. Of use only as long as the [`OwnedCell`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Near(u32);
 
 impl Near {
+    /// Only the metric knows.
     pub(crate) const NONE: Self = Self(u32::MAX);
+    /// All threads add to the metric's one number. To look there first would fetch its cache line twice while others add to it.
+    pub(crate) const SHARED: Self = Self(u32::MAX - 1);
 
     /// Replaces the thread's own part by what `change` makes of it, if that is in the first chunk of an arena that the
     /// thread has already; `false`, and nothing is done, if not.

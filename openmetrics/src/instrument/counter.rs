@@ -42,9 +42,16 @@ impl<N: CounterNumber> Counter<N> {
     /// An integer that overflows begins again at zero.
     #[inline]
     pub fn inc_by(&self, by: N) {
-        // Most counters count in a cell of the thread's own, and take no spans: then this is all.
-        if !(by.is_rise() && self.0.near().update(|word| N::from_word(word).plus(by).to_word())) {
-            self.0.entry().cell.inc_by(by);
+        // Most counters count in a cell of the thread's own or in one for all, and take no spans: then this is all.
+        let near = self.0.near();
+        if !by.is_rise() || near.update(|word| N::from_word(word).plus(by).to_word()) {
+            return;
+        }
+        let cell = &self.0.entry().cell;
+        if *near == Near::SHARED {
+            by.add_to(&cell.value);
+        } else {
+            cell.inc_by(by);
         }
     }
 
@@ -215,7 +222,11 @@ impl<N: CounterNumber> Cell for CounterCell<N> {
     }
 
     fn near(&self) -> Near {
-        self.owned.as_ref().filter(|_| !self.takes_spans).map_or(Near::NONE, OwnedCell::near)
+        match &self.owned {
+            _ if self.takes_spans => Near::NONE,
+            Some(owned) => owned.near(),
+            None => Near::SHARED,
+        }
     }
 
     fn read(&self, into: &mut CounterReading<N>) {
