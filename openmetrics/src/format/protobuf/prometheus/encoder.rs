@@ -267,12 +267,15 @@ impl Sink for Encoder<'_> {
         let out = &mut *self.out;
         let list = rows.list();
         let image = rows.image(field, draw);
+        let begin = out.len();
+        out.extend_from_slice(&image.bytes);
+        // In the copy, which the processor has at hand; the image stays as it is, and need not be stored again.
+        let page = out.get_mut(begin..).unwrap_or_default();
         for (row, (at, _)) in list.iter().zip(&image.slots) {
-            if let Some(slot) = image.bytes.get_mut(*at as usize..).and_then(<[u8]>::first_chunk_mut) {
+            if let Some(slot) = page.get_mut(*at as usize..).and_then(<[u8]>::first_chunk_mut) {
                 *slot = row.value.as_f64().to_le_bytes();
             }
         }
-        out.extend_from_slice(&image.bytes);
         if let Some(family) = &mut self.family {
             family.widen(out);
         }
