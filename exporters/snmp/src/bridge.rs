@@ -311,7 +311,7 @@ impl Bridge {
         let mut metrics = Metrics::new(self.options.wrap);
         for module in &found.modules {
             if let Some(config) = found.config.modules.get(&module.name) {
-                metrics.add(config, &module.columns);
+                metrics.add(config, found.config.naming_of(config), &module.columns);
             }
         }
         Page { own: &self.own, metrics, modules: &found.modules, failed: &found.failed }

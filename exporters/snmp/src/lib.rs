@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod message;
 pub mod metrics;
 pub mod mib;
+mod naming;
 pub mod oid;
 pub mod page;
 pub mod program;

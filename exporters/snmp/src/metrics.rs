@@ -1,21 +1,27 @@
 //! Metrics of one or several modules, read from the columns that were found for them, one family after the other:
 //! nothing but the rows of one family is held beside the columns and the page.
 
+#[cfg(test)]
+mod formats;
+mod tell;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use openmetrics::model::{
-    Collected, Collector, Descriptor, Emitter, FamilyEmitter, Labels, MetricName, MetricType as FamilyType,
-    Naming, Number, Text,
+    Collected, Collector, Descriptor, Emitter, MetricName, MetricType as FamilyType, Naming as FamilyNaming,
+    Number, Text,
 };
 
-use crate::config::{Extract, Metric, MetricType, Module, TextType};
+use crate::config::{Extract, Metric, MetricType, Module, Naming, TextType};
 use crate::labels::{RowLabels, Table, combined};
 use crate::message::Value;
+use crate::naming;
 use crate::oid::Oid;
 use crate::rows::{Column, column_of};
 use crate::value;
+use tell::{Point, tell};
 
 /// Why a row, or a part of it, became no metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,9 +65,10 @@ pub struct Metrics<'f> {
     /// Let 64-bit counters wrap where doubles stop being exact.
     wrap: bool,
     families: Vec<Family<'f>>,
+    /// The family that has a name, or samples of that name.
+    by_name: HashMap<String, usize>,
     /// For each table of labels a metric that makes them.
     tables: Vec<&'f Metric>,
-    by_name: HashMap<Text, usize>,
     dropped: RefCell<DroppedRows>,
 }
 
@@ -71,26 +78,30 @@ struct Family<'f> {
     sources: Vec<Source<'f>>,
 }
 
+impl Family<'_> {
+    /// Whether a metric of another module that is described like this is the same.
+    fn takes(&self, source: &Source<'_>, descriptor: &Descriptor) -> bool {
+        let is_same =
+            |first: &Source<'_>| first.metric.name == source.metric.name && first.naming == source.naming;
+        let known = &self.descriptor;
+        known.name() == descriptor.name()
+            && known.metric_type() == descriptor.metric_type()
+            && self.sources.first().is_some_and(is_same)
+    }
+}
+
 /// A metric of one module, or a part of it, that goes into a family.
 #[derive(Clone, Copy, Debug)]
 struct Source<'f> {
     metric: &'f Metric,
+    naming: Naming,
     columns: &'f [Arc<Column>],
     /// Which of [`Metrics::tables`] has its rows' labels.
     table: usize,
-    /// Of an extracted number: how.
-    extracts: Option<&'f [Extract]>,
+    /// Of an extracted number: the end of its name, and how it is extracted.
+    extracts: Option<(&'f str, &'f [Extract])>,
     /// Whether its dropped rows count; of several sources of one metric, those of one.
     counts_drops: bool,
-}
-
-/// A number to be told.
-struct Point {
-    table: usize,
-    labels: RowLabels,
-    /// One more label, such as a state.
-    more: Option<(Text, Box<str>)>,
-    value: Number,
 }
 
 impl<'f> Metrics<'f> {
@@ -100,7 +111,7 @@ impl<'f> Metrics<'f> {
     }
 
     /// Adds the metrics of `module` from columns that are sorted, and none of which is within another.
-    pub fn add(&mut self, module: &'f Module, columns: &'f [Arc<Column>]) {
+    pub fn add(&mut self, module: &'f Module, naming: Naming, columns: &'f [Arc<Column>]) {
         let first = self.tables.len();
         for metric in effective(&module.metrics) {
             let like = |other: &&Metric| other.indexes == metric.indexes && other.lookups == metric.lookups;
@@ -109,43 +120,56 @@ impl<'f> Metrics<'f> {
                 self.tables.push(metric);
                 self.tables.len() - 1
             });
-            let source = Source { metric, columns, table, extracts: None, counts_drops: true };
-            match metric.metric_type {
-                MetricType::EnumAsInfo => self.source("_info", " (EnumAsInfo)", source),
-                MetricType::EnumAsStateSet => self.source("", " (EnumAsStateSet)", source),
-                MetricType::Bits => self.source("", " (Bits)", source),
-                MetricType::Text(_) if !metric.regex_extracts.is_empty() => {
-                    let mut source = source;
-                    for (suffix, extracts) in &metric.regex_extracts {
-                        source.extracts = Some(extracts);
-                        self.source(suffix, " (regex extracted)", source);
-                        source.counts_drops = false;
-                    }
+            let source = Source { metric, naming, columns, table, extracts: None, counts_drops: true };
+            if matches!(metric.metric_type, MetricType::Text(_)) && !metric.regex_extracts.is_empty() {
+                let mut source = source;
+                for (suffix, extracts) in &metric.regex_extracts {
+                    source.extracts = Some((suffix, extracts));
+                    self.source(source);
+                    source.counts_drops = false;
                 }
-                _ => self.source("", "", source),
+            } else {
+                self.source(source);
             }
         }
     }
 
-    /// Adds to the family of this name; the first metric of a name says what the family is.
-    fn source(&mut self, suffix: &str, help_suffix: &str, source: Source<'f>) {
-        let metric = source.metric;
-        let (name, help) = if suffix.is_empty() && help_suffix.is_empty() {
-            (metric.name.clone(), metric.help.clone())
-        } else {
-            (format!("{}{suffix}", metric.name).into(), format!("{}{help_suffix}", metric.help).into())
+    /// Adds to the family of its name; the first metric of a name says what the family is.
+    fn source(&mut self, source: Source<'f>) {
+        let descriptor = match source.naming {
+            Naming::SnmpExporter => upstream(&source),
+            Naming::OpenMetrics => self.openmetrics(&source),
         };
-        if let Some(family) = self.by_name.get(&name).and_then(|at| self.families.get_mut(*at)) {
+        if let Some(family) = self.family_mut(descriptor.name().as_str()) {
             family.sources.push(source);
             return;
         }
-        // The configuration has no empty names, so this one is valid.
-        let valid = MetricName::utf8(name.clone()).unwrap_or(MetricName::from_static("snmp_unnamed"));
-        let family_type =
-            if metric.metric_type == MetricType::Counter { FamilyType::Counter } else { FamilyType::Gauge };
-        let descriptor = Descriptor::new(valid, family_type).with_help(help).with_naming(Naming::Verbatim);
-        self.by_name.insert(name, self.families.len());
+        for name in naming::sample_names(&descriptor) {
+            self.by_name.entry(name).or_insert(self.families.len());
+        }
         self.families.push(Family { descriptor, sources: vec![source] });
+    }
+
+    fn family_mut(&mut self, name: &str) -> Option<&mut Family<'f>> {
+        let family = self.families.get_mut(*self.by_name.get(name)?)?;
+        (family.descriptor.name() == name).then_some(family)
+    }
+
+    /// The family under a name that no other one has, nor samples of one.
+    fn openmetrics(&self, source: &Source<'f>) -> Descriptor {
+        let first = naming::family(source.metric, source.extracts.map(|(suffix, _)| suffix));
+        let is_free = |descriptor: &Descriptor| {
+            let mut owners = naming::sample_names(descriptor).filter_map(|name| self.by_name.get(&*name));
+            owners.all(|at| self.families.get(*at).is_some_and(|family| family.takes(source, descriptor)))
+        };
+        let mut descriptor = first.clone();
+        for count in 1.. {
+            if is_free(&descriptor) {
+                break;
+            }
+            descriptor = naming::renamed(&first, count);
+        }
+        descriptor
     }
 
     fn drop_many(&self, why: Dropped, count: u64) {
@@ -158,6 +182,28 @@ impl<'f> Metrics<'f> {
     pub fn dropped(&self) -> DroppedRows {
         self.dropped.borrow().clone()
     }
+}
+
+/// What `snmp_exporter` makes of a metric. Its names are written as they are in every format.
+fn upstream(source: &Source<'_>) -> Descriptor {
+    let metric = source.metric;
+    let (suffix, help_suffix) = match (&metric.metric_type, source.extracts) {
+        (_, Some((suffix, _))) => (suffix, " (regex extracted)"),
+        (MetricType::EnumAsInfo, _) => ("_info", " (EnumAsInfo)"),
+        (MetricType::EnumAsStateSet, _) => ("", " (EnumAsStateSet)"),
+        (MetricType::Bits, _) => ("", " (Bits)"),
+        _ => ("", ""),
+    };
+    let (name, help) = if help_suffix.is_empty() {
+        (metric.name.clone(), metric.help.clone())
+    } else {
+        (format!("{}{suffix}", metric.name).into(), format!("{}{help_suffix}", metric.help).into())
+    };
+    // The configuration has no empty names, so this one is valid.
+    let name = MetricName::utf8(name).unwrap_or(MetricName::from_static("snmp_unnamed"));
+    let family_type =
+        if metric.metric_type == MetricType::Counter { FamilyType::Counter } else { FamilyType::Gauge };
+    Descriptor::new(name, family_type).with_help(help).with_naming(FamilyNaming::Verbatim)
 }
 
 /// The metrics that rows can belong to: of those with one name the last, and none within another.
@@ -184,46 +230,14 @@ impl Collector for Metrics<'_> {
                         .read();
                 }
             }
-            let before = out.points();
-            if !points.is_empty() {
-                tell(&points, &tables, family, out.family(&family.descriptor));
+            if points.is_empty() {
+                continue;
             }
-            self.drop_many(Dropped::Duplicate, points.len() as u64 - (out.points() - before));
+            let before = out.points();
+            let told = tell(&points, &tables, family, out.family(&family.descriptor));
+            self.drop_many(Dropped::Duplicate, told - (out.points() - before));
         }
         Ok(())
-    }
-}
-
-/// Tells a family's points: as a column of a table if they are all the labels of the same one, else one by one.
-fn tell(points: &[Point], tables: &[Table<'_>], family: &Family<'_>, mut out: FamilyEmitter<'_>) {
-    let row = |point: &Point| match point.labels {
-        RowLabels::Row(row) if point.more.is_none() => Some(row),
-        _ => None,
-    };
-    let Some(source) = family.sources.first() else { return };
-    let one_table = family.sources.iter().all(|other| other.table == source.table);
-    if let Some(table) = tables.get(source.table).filter(|_| one_table)
-        && points.iter().all(|point| row(point).is_some())
-    {
-        out.column(&table.labels, points.iter().filter_map(|point| Some((row(point)?, point.value))));
-        return;
-    }
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    for point in points {
-        pairs.clear();
-        let more = point.more.iter().filter(|(_, text)| !text.is_empty());
-        let more = more.map(|(name, text)| (name.as_str(), &**text));
-        match &point.labels {
-            RowLabels::Odd(own) => {
-                pairs.extend(own.iter().map(|(name, text)| (&**name, &**text)).chain(more));
-                out.point(Labels::new(&pairs), point.value);
-            }
-            RowLabels::Row(row) => {
-                pairs.extend(more);
-                let own = tables.get(point.table).and_then(|table| table.labels.row(*row));
-                out.point(Labels::new(&pairs).after(own.unwrap_or_default()), point.value);
-            }
-        }
     }
 }
 
@@ -281,9 +295,11 @@ impl Rows<'_, '_> {
         }
         let Some(labels) = self.table.row(index, columns) else { return self.drop(Dropped::Index) };
         let name = &metric.name;
+        // What OpenMetrics tells is exact; whoever reads it as doubles loses what upstream loses.
+        let wrap = self.wrap && self.source.naming == Naming::SnmpExporter;
         match metric.metric_type {
             MetricType::Gauge | MetricType::Counter | MetricType::Float | MetricType::Double => {
-                let number = scaled(metric, value::number(value, self.wrap));
+                let number = scaled(metric, value::number(value, wrap));
                 self.push(labels, None, number);
             }
             MetricType::DateAndTime | MetricType::ParseDateAndTime | MetricType::NtpTimeStamp => {
@@ -325,7 +341,7 @@ impl Rows<'_, '_> {
             text_type = told.unwrap_or(TextType::OctetString);
         }
         let text = value::text(value, Some(&text_type), metric.display_hint.as_deref());
-        let Some(extracts) = extracts else {
+        let Some((_, extracts)) = extracts else {
             let labelled = self.table.has_label(&metric.name);
             let more = (!labelled).then(|| (metric.name.clone(), text.into_boxed_str()));
             return self.push(labels, more, scaled(metric, 1_u64.into()));
@@ -397,7 +413,7 @@ mod tests {
     /// The samples of a module, without comments.
     fn samples(module: &Module, columns: &[Arc<Column>]) -> (String, DroppedRows) {
         let mut metrics = Metrics::new(true);
-        metrics.add(module, columns);
+        metrics.add(module, Naming::SnmpExporter, columns);
         let mut page = Vec::new();
         encode(&metrics, Format::TEXT_0_0_4, &mut page);
         let page = String::from_utf8(page).unwrap();

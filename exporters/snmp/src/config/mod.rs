@@ -1,6 +1,7 @@
 //! The configuration: who may ask (auths) and what is asked (modules), in the form of `snmp_exporter`'s `snmp.yml`.
 //!
-//! Keys that `snmp_exporter` does not have are told in [`Auth`] and [`Module`]; all others mean what they mean there.
+//! Keys that `snmp_exporter` does not have are told in [`Auth`], and are `naming` for all modules or in one, and the
+//! `unit` of a metric; all others mean what they mean there.
 //! Reading is strict: an unknown key, a key given twice or a value that cannot be is an error with its place.
 
 mod auth;
@@ -18,8 +19,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use auth::Auth;
 pub use module::{
-    EnumValues, Extract, Filter, Index, IndexType, Lookup, Metric, MetricType, Module, Pattern, TextType,
-    WalkParams,
+    EnumValues, Extract, Filter, Index, IndexType, Lookup, Metric, MetricType, Module, Naming, Pattern,
+    TextType, WalkParams,
 };
 pub use named::{Filters, Named, NamedLookup, Override, StaticFilter};
 
@@ -27,6 +28,9 @@ pub use named::{Filters, Named, NamedLookup, Override, StaticFilter};
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// What the metrics of modules are called that do not say so themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub naming: Option<Naming>,
     /// By name, how devices are asked.
     #[serde(default, deserialize_with = "or_default")]
     pub auths: BTreeMap<String, Auth>,
@@ -73,10 +77,11 @@ impl Config {
             return Err(ConfigError::new(file, format!("is larger than {} MiB", MAX_FILE_BYTES >> 20)));
         }
         let text = std::fs::read_to_string(file).map_err(error)?;
-        let Self { auths, modules, version } =
+        let Self { naming, auths, modules, version } =
             Self::parse(&text).map_err(|error| ConfigError { file: Some(file.to_owned()), ..error })?;
         self.auths.extend(auths);
         self.modules.extend(modules);
+        self.naming = naming.or(self.naming);
         self.version = version.or(self.version);
         Ok(())
     }
@@ -105,6 +110,11 @@ impl Config {
         }
         let fits = self.auths.values().filter_map(|auth| Some((auth.targets.fit(host, address)?, auth)));
         fits.max_by_key(|(fit, _)| *fit).map(|(_, auth)| auth).or_else(|| by_name(DEFAULT_AUTH))
+    }
+
+    /// What a module's metrics are called.
+    pub fn naming_of(&self, module: &Module) -> Naming {
+        module.naming.or(self.naming).unwrap_or_default()
     }
 
     /// Whether auths have lists of what they may be sent to.
@@ -263,14 +273,33 @@ mod tests {
     }
 
     #[test]
+    fn names_are_upstreams_unless_a_file_says_otherwise() {
+        let naming = |text: &str| {
+            let config = Config::parse(text).unwrap();
+            config.modules.values().map(|module| config.naming_of(module)).collect::<Vec<_>>()
+        };
+        let (upstream, own) = (Naming::SnmpExporter, Naming::OpenMetrics);
+        assert_eq!(naming("modules: {a: {}}\n"), [upstream]);
+        assert_eq!(
+            naming("naming: openmetrics\nmodules: {a: {}, b: {naming: snmp_exporter}}\n"),
+            [own, upstream]
+        );
+        assert_eq!(naming("modules: {a: {}, b: {naming: openmetrics}}\n"), [upstream, own]);
+        let wrong = fails("naming: prometheus\n");
+        assert!(wrong.starts_with("1:9: ") && wrong.contains("snmp_exporter"), "{wrong}");
+        let unit = fails("modules:\n  m:\n    metrics:\n    - {name: n, oid: 1.3, type: gauge, unit: m/s}\n");
+        assert!(unit.starts_with("4:") && unit.contains("m/s"), "{unit}");
+    }
+
+    #[test]
     fn what_is_written_reads_the_same() {
-        let text = "auths: {a: {version: 1}}\nmodules:\n  m:\n    walk: [1.3.6.1]\n    get: [1.3.6.1.2.0]\n    retries: 0\n    \
+        let text = "naming: openmetrics\nauths: {a: {version: 1}}\nmodules:\n  m:\n    naming: snmp_exporter\n    walk: [1.3.6.1]\n    get: [1.3.6.1.2.0]\n    retries: 0\n    \
             timeout: 1m1.5s\n    metrics:\n    - {name: n, oid: 1.3.6, type: Bits, enum_values: {0: 'on', -1: b}, \
             indexes: [{labelname: i, type: OctetString, fixed_size: 6}], lookups: [{labels: [i], labelname: l, oid: 1.3.7, \
-            type: PhysAddress48}], scale: 0.1, offset: -1, regex_extracts: {X: [{regex: '(.)'}]}}\n    \
+            type: PhysAddress48}], scale: 0.1, offset: -1, unit: volts, regex_extracts: {X: [{regex: '(.)'}]}}\n    \
             filters: [{oid: 1.3.6.5, targets: [1.3.6.6], values: ['^x']}]\n";
         let yaml = Config::parse(text).unwrap().to_yaml();
         assert_eq!(Config::parse(&yaml).unwrap().to_yaml(), yaml, "{yaml}");
-        assert!(yaml.contains("timeout: 1m1.5s"), "{yaml}");
+        assert!(yaml.contains("timeout: 1m1.5s") && yaml.contains("unit: volts"), "{yaml}");
     }
 }

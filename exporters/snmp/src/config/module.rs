@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openmetrics::model::Text;
+use openmetrics::model::{Text, Unit};
 use regex_lite::Regex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -44,6 +44,9 @@ pub struct Module {
     /// Rows to leave out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<Filter>,
+    /// What its metrics are called, if not as the configuration says for all modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub naming: Option<Naming>,
     /// What it names, for MIBs to say where it is; nothing once they have.
     #[serde(skip)]
     pub named: Option<Box<Named>>,
@@ -85,6 +88,18 @@ impl Module {
     }
 }
 
+/// What metrics are called, and what is told of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Naming {
+    /// As with `snmp_exporter`, whatever format a page is written in.
+    #[default]
+    SnmpExporter,
+    /// As OpenMetrics has it: `_total` after counters, units, statesets, infos, and counters exact to the last digit.
+    #[serde(rename = "openmetrics")]
+    OpenMetrics,
+}
+
 /// A metric: where its values are, and what becomes of them.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -124,6 +139,14 @@ pub struct Metric {
     /// How octets are written, as RFC 2579 has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_hint: Option<Box<str>>,
+    /// What numbers are counts of, after scaling; names that are OpenMetrics' end in it.
+    #[serde(
+        default,
+        serialize_with = "write_unit",
+        deserialize_with = "unit",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub unit: Option<Unit>,
 }
 
 /// What numbers mean. Clones share it: thousands of columns can be of one type.
@@ -468,6 +491,17 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
 
 fn write_text<S: Serializer>(text: &Text, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
+}
+
+/// `seconds`.
+pub(super) fn unit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Unit>, D::Error> {
+    let unit = Option::<String>::deserialize(deserializer)?.filter(|unit| !unit.is_empty());
+    unit.map(Unit::new).transpose().map_err(serde::de::Error::custom)
+}
+
+#[allow(clippy::ref_option)] // serde hands a reference to the field
+fn write_unit<S: Serializer>(unit: &Option<Unit>, serializer: S) -> Result<S::Ok, S::Error> {
+    unit.as_ref().map(Unit::as_str).serialize(serializer)
 }
 
 const fn no_text() -> Text {

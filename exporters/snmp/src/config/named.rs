@@ -6,7 +6,9 @@ use std::fmt;
 use serde::de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer};
 
-use super::module::{Extract, Filter, Metric, Module, duration};
+use openmetrics::model::Unit;
+
+use super::module::{Extract, Filter, Metric, Module, Naming, duration, unit};
 use super::or_default;
 use crate::oid::Oid;
 
@@ -89,6 +91,9 @@ pub struct Override {
     /// How octets are written; `@mib` is as the MIB says.
     #[serde(default)]
     pub display_hint: Option<Box<str>>,
+    /// What its numbers are counts of, after scaling.
+    #[serde(default, deserialize_with = "unit")]
+    pub unit: Option<Unit>,
 }
 
 /// The types that an override may give.
@@ -211,6 +216,7 @@ pub(super) struct Written {
     allow_nonincreasing_oids: bool,
     #[serde(default)]
     filters: Filters,
+    naming: Option<Naming>,
     #[serde(default, deserialize_with = "or_default")]
     lookups: Vec<NamedLookup>,
     #[serde(default, deserialize_with = "or_default")]
@@ -271,6 +277,7 @@ impl From<Written> for Module {
             use_unconnected_udp_socket: written.use_unconnected_udp_socket,
             allow_nonincreasing_oids: written.allow_nonincreasing_oids,
             filters,
+            naming: written.naming,
             named,
         }
     }

@@ -36,6 +36,7 @@ pub(super) fn parse(text: &str) -> Option<Config> {
         }
         whole.auths.extend(part.auths);
         whole.modules.extend(part.modules);
+        whole.naming = part.naming.or(whole.naming);
         whole.version = part.version.or(whole.version);
     }
     Some(whole)

@@ -197,6 +197,7 @@ impl<'a> Resolver<'a> {
                 offset: 0.0,
                 scale: 0.0,
                 display_hint: None,
+                unit: None,
             };
             metrics.push((metric, at));
         }
@@ -363,6 +364,7 @@ impl Resolver<'_> {
             metric.datetime_pattern.clone_from(&given.datetime_pattern);
             metric.offset = given.offset;
             metric.scale = given.scale;
+            metric.unit.clone_from(&given.unit);
             if let Some(help) = &given.help {
                 metric.help = Text::from(help.clone());
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::{Config, Module};
+use crate::config::{Config, Module, Naming};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::{Deserialize, Serialize};
 
@@ -67,12 +67,14 @@ fn generate(matches: &ArgMatches) -> Result<(), String> {
     for input in &inputs {
         let in_file = |error: String| format!("{}: {error}", input.display());
         let text = std::fs::read_to_string(input).map_err(|error| in_file(error.to_string()))?;
-        config.modules.extend(Config::parse(&text).map_err(|error| in_file(error.to_string()))?.modules);
+        let read = Config::parse(&text).map_err(|error| in_file(error.to_string()))?;
+        config.modules.extend(read.modules);
+        config.naming = read.naming.or(config.naming);
         auths.extend(written_auths(&text).map_err(in_file)?);
     }
     let options = crate::mib::Options { enum_labels: !matches.get_flag("number-labels") };
     mibs::complete(matches, &mut config, options)?;
-    let out = Out { auths, modules: &config.modules };
+    let out = Out { naming: config.naming, auths, modules: &config.modules };
     let yaml = serde_saphyr::to_string(&out).map_err(|error| error.to_string())?;
     let yaml = format!("# Written by snmp-bridge generate; change what it was made from, not this.\n{yaml}");
     match matches.get_one::<String>("output").map_or("-", String::as_str) {
@@ -84,6 +86,8 @@ fn generate(matches: &ArgMatches) -> Result<(), String> {
 
 #[derive(Serialize)]
 struct Out<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    naming: Option<Naming>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     auths: BTreeMap<String, BTreeMap<String, Scalar>>,
     modules: &'a BTreeMap<String, Module>,
