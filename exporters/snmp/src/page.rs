@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use openmetrics::model::{
     ClassicBucket, Collected, Collector, Descriptor, Emitter, HistogramValue, Labels, MetricType, Number,
-    Value,
+    Unit, Value,
 };
 
 use crate::bridge::{Bridge, DURATIONS, FoundModule, Own, lock};
@@ -21,9 +21,10 @@ pub struct Page<'a> {
     pub(crate) failed: &'a [String],
 }
 
-static WALKED: Descriptor = Descriptor::literal(
+static WALKED: Descriptor = Descriptor::literal_with_unit(
     "snmp_scrape_walk_duration_seconds",
     MetricType::Gauge,
+    Unit::SECONDS,
     "Time that walking and getting took.",
 );
 static PACKETS: Descriptor = Descriptor::literal(
@@ -38,9 +39,10 @@ static RETRIES: Descriptor = Descriptor::literal(
 );
 static ROWS: Descriptor =
     Descriptor::literal("snmp_scrape_pdus_returned", MetricType::Gauge, "Variables that the device told.");
-static DURATION: Descriptor = Descriptor::literal(
+static DURATION: Descriptor = Descriptor::literal_with_unit(
     "snmp_scrape_duration_seconds",
     MetricType::Gauge,
+    Unit::SECONDS,
     "Time that walking took, and reading what was found.",
 );
 static FAILED: Descriptor = Descriptor::literal(
@@ -116,13 +118,18 @@ static DROPPED: Descriptor =
     Descriptor::literal("snmp_rows_dropped", MetricType::Counter, "Rows that became no metric, by reason.");
 static IN_FLIGHT: Descriptor =
     Descriptor::literal("snmp_request_in_flight", MetricType::Gauge, "Walks that run.");
-static TRIPS: Descriptor = Descriptor::literal(
+static TRIPS: Descriptor = Descriptor::literal_with_unit(
     "snmp_packet_duration_seconds",
     MetricType::Histogram,
+    Unit::SECONDS,
     "From sending a packet to its answer.",
 );
-static COLLECTIONS: Descriptor =
-    Descriptor::literal("snmp_collection_duration_seconds", MetricType::Histogram, "How long modules take.");
+static COLLECTIONS: Descriptor = Descriptor::literal_with_unit(
+    "snmp_collection_duration_seconds",
+    MetricType::Histogram,
+    Unit::SECONDS,
+    "How long modules take.",
+);
 
 impl Collector for Bridge {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {

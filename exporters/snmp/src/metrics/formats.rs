@@ -123,7 +123,7 @@ fn by_default_names_are_upstreams_in_protobuf() {
 }
 
 /// The whole page that is OpenMetrics' own.
-const OWN: &str = r##"# TYPE ifHCInOctets_bytes counter
+const OWN: &str = r#"# TYPE ifHCInOctets_bytes counter
 # UNIT ifHCInOctets_bytes bytes
 # HELP ifHCInOctets_bytes In.
 ifHCInOctets_bytes_total{ifIndex="1"} 18446744073709551615
@@ -150,7 +150,7 @@ alarms{alarms="power"} 1
 # HELP hrSystemDate_timestamp_seconds Date.
 hrSystemDate_timestamp_seconds 1709213415
 # EOF
-"##;
+"#;
 
 #[test]
 fn openmetrics_when_asked_for() {
