@@ -51,7 +51,7 @@ impl<N: CounterNumber> Counter<N> {
         if *near == Near::SHARED {
             by.add_to(&cell.value);
         } else {
-            cell.inc_by(by);
+            cell.inc_by_any(by);
         }
     }
 
@@ -117,6 +117,12 @@ impl<N: CounterNumber> CounterCell<N> {
                 self.exemplar().take_span(by);
             }
         }
+    }
+
+    /// The same, for calls that are to be short because of what else is at hand.
+    #[inline(never)]
+    fn inc_by_any(&self, by: N) {
+        self.inc_by(by);
     }
 
     /// Adds `by`, with labels of an exemplar: what this event refers to, such as a trace.
