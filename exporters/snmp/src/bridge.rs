@@ -69,6 +69,8 @@ pub struct Options {
     pub limits: Limits,
     /// Tell what some modules found where others failed.
     pub partial: bool,
+    /// Log what is sent and received.
+    pub dump: bool,
 }
 
 /// Everything that scrapes share.
@@ -224,8 +226,8 @@ impl Bridge {
             .iter()
             .filter_map(|name| config.modules.get(name))
             .any(|module| module.params().any_source);
-        let way =
-            Way { address, transport, any_source, source: self.options.source, limits: self.options.limits };
+        let Options { source, limits, dump, .. } = self.options;
+        let way = Way { address, transport, any_source, source, limits, dump };
         let opened = Session::open(way, auth, &self.devices, &self.figures, deadline);
         let session = opened.await.map_err(|error| error.to_string())?;
         Ok(session.within(asked.context.as_deref(), asked.engine.clone()))

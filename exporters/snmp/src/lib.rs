@@ -7,6 +7,7 @@ pub mod auto;
 pub mod ber;
 pub mod bridge;
 pub mod config;
+mod dump;
 pub mod engine;
 pub mod index;
 mod labels;

@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use crate::ber::Reader;
 use crate::config::{Auth, WalkParams};
+use crate::dump::Packet;
 use crate::message::{Message, Pdu, PduKind, Request, Unit as _, V3, Value, Version};
 use crate::rows::Column;
 use crate::secret::Secret;
@@ -71,6 +72,8 @@ pub struct Way {
     pub source: Option<SocketAddr>,
     /// How much it may cost.
     pub limits: Limits,
+    /// Whether packets are logged.
+    pub dump: bool,
 }
 
 /// What is known of devices from earlier scrapes.
@@ -288,6 +291,8 @@ pub struct Session<'a> {
     limits: Limits,
     /// Messages that were no answers.
     foreign: u64,
+    /// The device, if packets are logged.
+    dumped: Option<SocketAddr>,
 }
 
 /// A request on its way.
@@ -318,7 +323,7 @@ impl<'a> Session<'a> {
         figures: &'a Figures,
         deadline: Instant,
     ) -> Result<Self, SessionError> {
-        let Way { address, transport, any_source, source, limits } = way;
+        let Way { address, transport, any_source, source, limits, dump } = way;
         let socket = match transport {
             Transport::Udp => {
                 let any: SocketAddr =
@@ -355,6 +360,7 @@ impl<'a> Session<'a> {
             sent_in_all: 0,
             limits,
             foreign: 0,
+            dumped: dump.then_some(address),
         })
     }
 
@@ -532,6 +538,9 @@ impl<'a> Session<'a> {
         self.effort.packets += 1;
         self.sent_in_all += 1;
         self.figures.packets.fetch_add(1, Ordering::Relaxed);
+        if let Some(device) = self.dumped {
+            tracing::info!(%device, packet = %Packet(octets), "sent");
+        }
         match &mut self.socket {
             Socket::Udp(socket) => drop(socket.send(octets).await?),
             Socket::AnySource(socket, address) => drop(socket.send_to(octets, *address).await?),
@@ -541,12 +550,24 @@ impl<'a> Session<'a> {
     }
 
     fn drop_foreign(&mut self) {
+        if let Some(device) = self.dumped {
+            tracing::info!(%device, "dropped: it answers nothing that was asked");
+        }
         self.foreign += 1;
         self.figures.foreign.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Receives one message into the buffer, and says how long it is.
     async fn message(&mut self) -> Result<usize, SessionError> {
+        let length = self.next_message().await?;
+        if let Some(device) = self.dumped {
+            let octets = self.buffer.get(..length).unwrap_or_default();
+            tracing::info!(%device, packet = %Packet(octets), "received");
+        }
+        Ok(length)
+    }
+
+    async fn next_message(&mut self) -> Result<usize, SessionError> {
         loop {
             match &mut self.socket {
                 Socket::Udp(socket) => return Ok(socket.recv(&mut self.buffer).await?),

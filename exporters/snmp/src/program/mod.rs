@@ -27,8 +27,9 @@ pub fn main() -> ExitCode {
     let matches = command().get_matches();
     let is_given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
     let is_trying = matches.subcommand_name() == Some("try");
+    let dump = matches.get_flag("snmp.debug-packets");
     let mut log = Log::from_matches(&matches);
-    if is_trying && !is_given("log.level") {
+    if is_trying && !is_given("log.level") && !dump {
         log.level = Level::Warn; // whoever tries something is told what came of it anyway
     }
     log.init();
@@ -78,6 +79,7 @@ pub fn main() -> ExitCode {
             octets: limit("snmp.max-bytes") as usize,
         },
         partial: matches.get_flag("snmp.partial-answers"),
+        dump,
     };
     let bridge = Bridge::new(config, options);
     if let Some(("try", matches)) = matches.subcommand() {
@@ -145,6 +147,12 @@ pub fn command() -> Command {
                 ),
         )
         .args(limits())
+        .arg(
+            arg("snmp.debug-packets")
+                .action(ArgAction::SetTrue)
+                .help("Log every packet that is sent or received, in words and without secrets"),
+        )
+        .arg(arg("no-snmp.debug-packets").action(ArgAction::SetTrue).hide(true))
         .arg(
             arg("snmp.partial-answers")
                 .action(ArgAction::SetTrue)
