@@ -125,7 +125,6 @@ fn is_lines(body: &[u8]) -> bool {
 struct Plan {
     blocks: Vec<Block>,
     codes: Codes,
-    planner: Planner,
     /// Segments planned since the codes were made.
     planned: usize,
     segments: usize,
@@ -159,7 +158,7 @@ impl Plan {
             at = end;
         }
         let codes = Codes::new(&frequencies);
-        Self { blocks, codes, planner, planned: 0, segments, shifts: Vec::new() }
+        Self { blocks, codes, planned: 0, segments, shifts: Vec::new() }
     }
 
     /// Whether so much is new that the codes should be.
@@ -169,7 +168,8 @@ impl Plan {
 
     /// Appends the deflated body, and replaces what of the plan does not fit it.
     fn write(&mut self, body: &[u8], out: &mut Vec<u8>) {
-        let Self { blocks, codes, planner, planned, segments, shifts } = self;
+        let Self { blocks, codes, planned, segments, shifts } = self;
+        let mut planner = None;
         let mut writer = Writer::new(out);
         writer.begin(codes);
         let mut old: Vec<Option<Block>> = std::mem::take(blocks).into_iter().map(Some).collect();
@@ -185,7 +185,7 @@ impl Plan {
                 at = end;
                 next += 1;
             } else {
-                let (block, end) = planner.plan(body, at);
+                let (block, end) = planner.get_or_insert_with(Planner::new).plan(body, at);
                 *planned += block.segments.len();
                 // What was just planned from these bytes fits them.
                 let _ = write_block(&block, body, at, codes, shifts, &mut writer);

@@ -114,28 +114,34 @@ pub(super) fn hash(text: &[u8]) -> u32 {
     hash
 }
 
-/// The tables that matches are found with, kept from block to block.
+/// The tables that matches are found with. Whoever has planned drops them: the next body mostly needs none, and they are
+/// larger than a usual plan.
 pub(super) struct Planner {
     /// The last place of each hash of four bytes, plus one.
     heads: Vec<u32>,
-    /// For each place the one before with the same hash, plus one.
-    previous: Vec<u32>,
-    /// The segment of each place.
-    owners: Vec<u32>,
+    /// What is known of each place, of the last ones that matches reach to: a ring.
+    places: Vec<Place>,
+}
+
+/// A place in a block's text that repetitions may begin at.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// How far back the one before with the same hash is; 0 if there is none, or out of reach.
+    back: u16,
+    /// The segment that it is in: fewer than [`MOST_SEGMENTS`].
+    owner: u16,
 }
 
 const HASH_BITS: u32 = 13;
 
 impl Planner {
     pub(super) fn new() -> Self {
-        Self { heads: vec![0; 1 << HASH_BITS], previous: Vec::new(), owners: Vec::new() }
+        Self { heads: vec![0; 1 << HASH_BITS], places: Vec::with_capacity(WINDOW) }
     }
 
     /// Plans a block from `from` on, and says where it ends.
     pub(super) fn plan(&mut self, body: &[u8], from: usize) -> (Block, usize) {
         self.heads.fill(0);
-        self.previous.clear();
-        self.owners.clear();
         let mut block = Block::default();
         let mut at = from;
         loop {
@@ -159,22 +165,20 @@ impl Planner {
         let begin = block.text.len();
         let owner = block.segments.len();
         block.text.extend_from_slice(text);
-        self.previous.resize(block.text.len(), 0);
-        self.owners.resize(block.text.len(), owner as u32);
         let end = block.text.len();
         let (mut at, mut known, mut plain) = (begin, begin, begin);
         let mut found = self.find(block, at, owner);
         while at < end {
-            let Some((length, source)) = found else {
-                self.remember(block, &mut known, at + 1);
+            let Some(Match { length, source, segment }) = found else {
+                self.remember(block, owner, &mut known, at + 1);
                 at += 1;
                 found = self.find(block, at, owner);
                 continue;
             };
             // A longer one a byte later is worth that byte.
-            self.remember(block, &mut known, at + 1);
+            self.remember(block, owner, &mut known, at + 1);
             let later = self.find(block, at + 1, owner);
-            if later.is_some_and(|(other, _)| other > length + 1) {
+            if later.is_some_and(|other| other.length > length + 1) {
                 at += 1;
                 found = later;
                 continue;
@@ -183,9 +187,9 @@ impl Planner {
             block.tokens.push(Token::Reference {
                 length: length as u16,
                 distance: (at - source) as u32,
-                segment: self.owners.get(source).copied().unwrap_or(0),
+                segment: segment as u32,
             });
-            self.remember(block, &mut known, at + length);
+            self.remember(block, owner, &mut known, at + length);
             at += length;
             plain = at;
             found = self.find(block, at, owner);
@@ -194,8 +198,8 @@ impl Planner {
         block.segments.push(Segment { text_end: end, token_end: block.tokens.len() });
     }
 
-    /// The longest repetition at a place: its length and where it stood before.
-    fn find(&self, block: &Block, at: usize, owner: usize) -> Option<(usize, usize)> {
+    /// The longest repetition at a place. All places before it that can be reached are entered, and it is not.
+    fn find(&self, block: &Block, at: usize, owner: usize) -> Option<Match> {
         let here = block.text.get(at..)?;
         let key = key(here)?;
         let most = here.len().min(LONGEST);
@@ -203,8 +207,9 @@ impl Planner {
         let mut longest = SHORTEST - 1;
         let mut next = self.heads.get(key).copied().unwrap_or(0) as usize;
         for _ in 0..TRIES {
-            let Some(source) = next.checked_sub(1) else { break };
-            let segment = self.owners.get(source).copied().unwrap_or(0) as usize;
+            let Some(source) = next.checked_sub(1).filter(|source| at - source <= WINDOW) else { break };
+            let place = self.places.get(source % WINDOW).copied().unwrap_or_default();
+            let segment = usize::from(place.owner);
             if at - source + (owner - segment) * VALUE > WINDOW {
                 break;
             }
@@ -215,27 +220,46 @@ impl Planner {
             let length = if there.get(longest) == here.get(longest) { common(here, there, most) } else { 0 };
             if length > longest {
                 longest = length;
-                best = Some((length, source));
+                best = Some(Match { length, source, segment });
                 if length == most {
                     break;
                 }
             }
-            next = self.previous.get(source).copied().unwrap_or(0) as usize;
+            if place.back == 0 {
+                break;
+            }
+            next -= usize::from(place.back);
         }
         best
     }
 
-    /// Enters all places up to `to` that are not entered yet.
-    fn remember(&mut self, block: &Block, known: &mut usize, to: usize) {
+    /// Enters all places of a segment up to `to` that are not entered yet.
+    fn remember(&mut self, block: &Block, owner: usize, known: &mut usize, to: usize) {
         while *known < to {
             let Some(key) = block.text.get(*known..).and_then(key) else { break };
-            if let (Some(head), Some(previous)) = (self.heads.get_mut(key), self.previous.get_mut(*known)) {
-                *previous = *head;
-                *head = *known as u32 + 1;
+            let slot = *known % WINDOW;
+            if slot >= self.places.len() {
+                self.places.resize(slot + 1, Place::default());
+            }
+            if let (Some(head), Some(place)) = (self.heads.get_mut(key), self.places.get_mut(slot)) {
+                let here = *known + 1;
+                let back = if *head == 0 { 0 } else { here - *head as usize };
+                *place = Place { back: u16::try_from(back).unwrap_or(0), owner: owner as u16 };
+                *head = here as u32;
             }
             *known += 1;
         }
     }
+}
+
+/// A repetition.
+#[derive(Clone, Copy)]
+struct Match {
+    length: usize,
+    /// Where it stood before.
+    source: usize,
+    /// The segment that it stood in.
+    segment: usize,
 }
 
 /// How many bytes two texts have in common, up to `most`; eight are compared at once.

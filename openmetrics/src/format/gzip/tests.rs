@@ -104,6 +104,18 @@ fn values_may_grow_out_of_every_bound() {
     zip(&mut compressor, body.as_bytes());
 }
 
+#[test]
+fn text_that_is_longer_than_what_references_reach_comes_back() {
+    let long: String = (0..45_000).map(|i| char::from(b'a' + noise(i / 3) as u8 % 26)).collect();
+    let mut compressor = Compressor::new();
+    for value in 0..3 {
+        let body =
+            format!("a {value}\nx{{text=\"{long}\"}} {value}\ny{{text=\"{long}\"}} 10{value}\n").repeat(2);
+        zip(&mut compressor, body.as_bytes());
+    }
+    assert!(compressor.plan.is_some());
+}
+
 quickcheck! {
     /// Bodies of a few lines over and over, cut, spliced and changed: each has to come back, whatever came before.
     fn whatever_the_bodies_are_they_come_back(edits: Vec<(u16, u8, u16)>) -> bool {
