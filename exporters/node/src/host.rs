@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -486,15 +487,29 @@ fn made(file: &OwnedFd) -> Made {
 }
 
 /// Reads from the start to the end, into an empty buffer. A read of less than `whole_below` bytes may be the last.
+///
+/// Where the buffer is small the first piece goes over the stack: most files hold a number, many are kept, and a buffer
+/// with room for a page each would be most of the heap.
 fn read_whole(file: &OwnedFd, whole_below: usize, path: &Path, data: &mut Vec<u8>) -> Result<(), Error> {
     loop {
-        if data.capacity() - data.len() < FIRST_READ / 2 {
-            data.reserve(data.len().max(FIRST_READ));
-        }
         let offset = data.len() as u64;
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(data), offset) {
+        let (read, room) = if data.capacity() < FIRST_READ {
+            let mut piece = [MaybeUninit::uninit(); FIRST_READ];
+            let read = rustix::io::pread(file, &mut piece, offset).map(|(read, _)| {
+                data.extend_from_slice(read);
+                read.len()
+            });
+            (read, FIRST_READ)
+        } else {
+            if data.capacity() - data.len() < FIRST_READ / 2 {
+                data.reserve(data.len());
+            }
+            let room = data.capacity() - data.len();
+            (rustix::io::pread(file, rustix::buffer::spare_capacity(data), offset), room)
+        };
+        match read {
             Ok(0) => return Ok(()),
-            Ok(read) if read < whole_below && data.len() < data.capacity() => return Ok(()),
+            Ok(read) if read < whole_below && read < room => return Ok(()),
             Ok(_) if data.len() > SIZE_LIMIT => {
                 data.clear();
                 return Err(Error::failed(path, "is larger than 64 MiB"));
