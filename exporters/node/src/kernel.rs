@@ -1,10 +1,12 @@
 //! The few system calls that rustix has no safe front for: `adjtimex`, `perf_event_open`, and the ioctls of ethtool and
-//! Btrfs; and what the allocator is told. This is the one place of the exporter with unsafe code; each function is safe to call with any arguments.
+//! Btrfs; and what the process does about its own memory. This is the one place of the exporter with unsafe code; each
+//! function is safe to call with any arguments.
 
 #![allow(unsafe_code)]
 
 use std::io;
 use std::mem::size_of;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 /// Has all threads share one heap. glibc gives each a heap of its own, to be quick where many allocate at once; here they
@@ -15,6 +17,69 @@ pub fn share_one_heap() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }
+}
+
+/// Gives back what only the start needed, and has the kernel map less from then on: free memory of the heap, and code and
+/// constants, which are most of a process as small as this one.
+///
+/// Around each page of code that runs, the kernel maps what it has of the file, 64 KiB or more, and counts it as ours. What
+/// a scrape needs is all over the program, a page here and two there, so most of that never runs. A mapping in pieces of
+/// [`PIECE`] bounds it; what keeps pieces apart is a flag on every second one that is about core dumps, which leave out
+/// pages of files anyway. What was given back and is used again is mapped again. All this is harmless at any time, and
+/// worth it once.
+pub fn give_back_what_the_start_took() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes a number, and touches nothing but memory that nobody has.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    // Without the list all stays as it is.
+    let list = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    let advise = |range: Range<usize>, advice| {
+        // SAFETY: the range is of a file's pages that cannot be written and are as in the file, so what is given back is
+        // read again as it was, and nothing depends on the flag. An error of the kernel's changes nothing.
+        unsafe {
+            libc::madvise(range.start as *mut libc::c_void, range.len(), advice);
+        }
+    };
+    for mapping in unchanged_mappings(&list) {
+        advise(mapping.clone(), libc::MADV_DONTNEED);
+        for piece in mapping.clone().step_by(2 * PIECE) {
+            advise(piece..mapping.end.min(piece + PIECE), libc::MADV_DONTDUMP);
+        }
+    }
+}
+
+/// The largest part of a file that is mapped at once. 4 KiB pages would take half a megabyte less, and four times as many
+/// entries in the kernel's list of our mappings (200 now).
+const PIECE: usize = 16 << 10;
+
+/// Each private mapping in `/proc/PID/smaps` that cannot be written and is as in its file throughout. Constants that hold
+/// addresses are not: the loader has written them, before it locked them.
+fn unchanged_mappings(smaps: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut open = None;
+    for line in smaps.lines() {
+        // 55d0c8a00000-55d0c8b77000 r--p 00000000 fe:00 1234   /usr/bin/node-exporter
+        // Anonymous:             0 kB
+        let mut words = line.split_ascii_whitespace();
+        match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
+            ("Anonymous:" | "Swap:", "0") => {}
+            // Pages of our own, or what was one.
+            ("Anonymous:" | "Swap:", _) => open = None,
+            // The last line of a mapping.
+            ("VmFlags:", _) => found.extend(open.take()),
+            (range, "r--p" | "r-xp") => {
+                let is_file = words.nth(3).is_some_and(|path| path.starts_with('/'));
+                open = range.split_once('-').filter(|_| is_file).and_then(|(start, end)| {
+                    let address = |digits| usize::from_str_radix(digits, 16).ok();
+                    Some(address(start)?..address(end)?)
+                });
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Reads the kernel's clock discipline: its state (`TIME_OK` to `TIME_ERROR`) and the record.
@@ -168,6 +233,38 @@ mod tests {
                 assert!(record.tick > 0, "a tick takes some microseconds");
             }
             Err(error) => println!("note: this machine does not let us ask: {error}"),
+        }
+    }
+
+    #[test]
+    fn only_what_is_as_in_its_file_is_given_back() {
+        let mapping = |head: &str, anonymous: u32, swap: u32| {
+            format!(
+                "{head}\nRss: 8 kB\nPrivate_Dirty: 4 kB\nAnonymous: {anonymous} kB\nSwap: {swap} kB\nVmFlags: rd mr\n"
+            )
+        };
+        let smaps = [
+            mapping("1000-3000 r--p 00000000 fe:00 12   /usr/bin/node-exporter", 0, 0),
+            mapping("3000-8000 r-xp 00002000 fe:00 12   /usr/bin/a name with blanks (deleted)", 0, 0),
+            mapping("8000-9000 r--p 00007000 fe:00 12   /usr/bin/node-exporter", 4, 0),
+            mapping("9000-a000 r--p 00007000 fe:00 12   /usr/bin/node-exporter", 0, 4),
+            mapping("a000-b000 rw-p 00008000 fe:00 12   /usr/bin/node-exporter", 0, 0),
+            mapping("b000-c000 r--s 00000000 fe:00 13   /etc/ld.so.cache", 0, 0),
+            mapping("c000-d000 r-xp 00000000 00:00 0    [vdso]", 0, 0),
+            mapping("d000-e000 r--p 00000000 00:00 0", 0, 0),
+            mapping("f000-zzz r--p 00000000 fe:00 14   /lib/libc.so.6", 0, 0),
+        ];
+        assert_eq!(unchanged_mappings(&smaps.concat()), [0x1000..0x3000, 0x3000..0x8000]);
+        assert!(unchanged_mappings("1000-3000 r--p 0 fe:00 12 /cut/off\nAnonymous: 0 kB\n").is_empty());
+    }
+
+    #[test]
+    fn all_goes_on_after_memory_was_given_back() {
+        for _ in 0..3 {
+            give_back_what_the_start_took();
+            words_of_the_buffer();
+            let thread = std::thread::spawn(|| format!("{:?}", Some(1.5)));
+            assert_eq!(thread.join().unwrap(), "Some(1.5)");
         }
     }
 

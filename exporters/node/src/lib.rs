@@ -28,4 +28,4 @@ pub mod page;
 pub mod scrape;
 pub mod text;
 
-pub use kernel::share_one_heap;
+pub use kernel::{give_back_what_the_start_took, share_one_heap};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use openmetrics::format::{Format, encode};
 use openmetrics_exporter_toolkit::Exporter;
 use openmetrics_node_exporter::scrape::{Metrics, Node, Selection};
-use openmetrics_node_exporter::{args, share_one_heap};
+use openmetrics_node_exporter::{args, give_back_what_the_start_took, share_one_heap};
 
 /// How long the host may take to be read when nobody waits but a person.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         .metrics(Metrics(node))
         .left_out(move || {
             let lines = skipped(&told);
+            give_back_what_the_start_took();
             drop(held);
             lines
         })
