@@ -28,6 +28,10 @@ use tell::{Point, tell};
 pub enum Dropped {
     /// A value that is none of its kind on the wire.
     Malformed,
+    /// A name that is none.
+    Name,
+    /// A text or nothing where a number should be, which is told as 0.
+    Number,
     /// An index that cannot be.
     Index,
     /// A date that cannot be read.
@@ -43,6 +47,8 @@ impl Dropped {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
+            Self::Name => "name",
+            Self::Number => "number",
             Self::Index => "index",
             Self::Date => "date",
             Self::Bits => "bits",
@@ -257,6 +263,7 @@ impl Rows<'_, '_> {
         let below = columns.iter().skip(begin).take_while(|column| column.prefix().starts_with(&metric.oid));
         for column in below {
             let before = column.prefix().get(metric.oid.len()..).unwrap_or_default();
+            self.drop_many(Dropped::Name, column.unreadable());
             for row in 0..column.len() {
                 if before.is_empty() {
                     self.row(column.arcs(row), &column.value(row));
@@ -279,8 +286,12 @@ impl Rows<'_, '_> {
     }
 
     fn drop(&self, why: Dropped) {
-        if self.source.counts_drops {
-            *self.dropped.borrow_mut().entry(why).or_default() += 1;
+        self.drop_many(why, 1);
+    }
+
+    fn drop_many(&self, why: Dropped, count: u64) {
+        if self.source.counts_drops && count > 0 {
+            *self.dropped.borrow_mut().entry(why).or_default() += count;
         }
     }
 
@@ -299,6 +310,9 @@ impl Rows<'_, '_> {
         let wrap = self.wrap && self.source.naming == Naming::SnmpExporter;
         match metric.metric_type {
             MetricType::Gauge | MetricType::Counter | MetricType::Float | MetricType::Double => {
+                if !value::is_number(value) {
+                    self.drop(Dropped::Number);
+                }
                 let number = scaled(metric, value::number(value, wrap));
                 self.push(labels, None, number);
             }
@@ -439,7 +453,7 @@ mod tests {
             text,
             "octets{ifIndex=\"1\",ifDescr=\"lo\"} 5\noctets{ifIndex=\"2\",ifDescr=\"eth0\"} 7\noctets{ifIndex=\"3\"} 0"
         );
-        assert!(dropped.is_empty());
+        assert_eq!(dropped, DroppedRows::from([(Dropped::Number, 1)]), "nothing is 0, but no number");
     }
 
     #[test]

@@ -53,7 +53,7 @@ static FAILED: Descriptor = Descriptor::literal(
 static ERRORS: Descriptor = Descriptor::literal(
     "snmp_scrape_errors",
     MetricType::Gauge,
-    "Rows that were left out: malformed on the wire, an impossible index, bits that are none, labels that another row has.",
+    "Rows that were left out: malformed on the wire, an impossible name or index, bits that are none, labels that another row has; and texts told as 0.",
 );
 
 /// A number told for each module.

@@ -16,6 +16,7 @@ pub struct Column {
     rows: Vec<Row>,
     /// Whether the rows came in order, as they should.
     unsorted: bool,
+    unreadable: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,16 @@ impl Column {
         let Ok(arcs_end) = u32::try_from(self.arcs.len() + index.len()) else { return };
         self.arcs.extend_from_slice(index);
         self.rows.push(Row { arcs_end, value });
+    }
+
+    /// Counts a row whose name is none.
+    pub fn push_unreadable(&mut self) {
+        self.unreadable += 1;
+    }
+
+    /// How many rows there were whose name is none.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
     }
 
     /// Whether both have the same rows, in the same order.

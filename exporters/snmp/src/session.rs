@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::ber::Reader;
+use crate::ber::SEQUENCE;
 use crate::config::{Auth, WalkParams};
 use crate::dump::Packet;
 use crate::message::{Message, Pdu, PduKind, Request, Unit as _, V3, Value, Version};
@@ -166,6 +166,10 @@ pub enum SessionError {
     Io(io::Error),
     /// Nobody listens at the device's port.
     Closed,
+    /// The device closed the connection.
+    Ended,
+    /// What the device sends over TCP is no message, and where the next one begins cannot be told.
+    NoMessage(String),
     /// No answer to a request about a name.
     Silent(Unanswered),
     /// The time of the scrape is over.
@@ -216,7 +220,12 @@ impl SessionError {
     pub fn is_silence(&self) -> bool {
         matches!(
             self,
-            Self::Io(_) | Self::Closed | Self::Silent(Unanswered { rows: 0, .. }) | Self::Late(_, 0)
+            Self::Io(_)
+                | Self::Closed
+                | Self::Ended
+                | Self::NoMessage(_)
+                | Self::Silent(Unanswered { rows: 0, .. })
+                | Self::Late(_, 0)
         )
     }
 }
@@ -226,6 +235,10 @@ impl fmt::Display for SessionError {
         match self {
             Self::Io(error) => write!(f, "the socket failed: {error}"),
             Self::Closed => f.write_str("nobody listens at its port"),
+            Self::NoMessage(why) => write!(f, "the device sends no message of SNMP: {why}"),
+            Self::Ended => f.write_str(
+                "the device closed the connection without an answer; does it take SNMP over TCP, and is it the right port?",
+            ),
             Self::Silent(unanswered) => unanswered.fmt(f),
             Self::Late(subject, rows) => write!(
                 f,
@@ -243,7 +256,11 @@ impl std::error::Error for SessionError {}
 
 impl From<io::Error> for SessionError {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::ConnectionRefused { Self::Closed } else { Self::Io(error) }
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Closed,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Ended,
+            _ => Self::Io(error),
+        }
     }
 }
 
@@ -430,7 +447,9 @@ impl<'a> Session<'a> {
                 Ok(Ok(Came::Resync)) => {
                     resyncs += 1;
                     if resyncs > 3 {
-                        return Err(SessionError::Report("the device's clock runs away from every message"));
+                        return Err(SessionError::Report(
+                            "the device takes another name or clock with every message",
+                        ));
                     }
                     for sent in &mut flying {
                         if let Some((kind, repetitions, names)) = walk.request(sent.key) {
@@ -580,15 +599,15 @@ impl<'a> Session<'a> {
                 }
                 Socket::Tcp(stream, pending) => {
                     if let Some(length) = framed(pending)? {
-                        let Some(place) = self.buffer.get_mut(..length) else {
-                            return Err(too_large().into());
-                        };
-                        place.copy_from_slice(pending.get(..length).unwrap_or_default());
+                        // The buffer is as large as a message can be.
+                        if let Some(place) = self.buffer.get_mut(..length) {
+                            place.copy_from_slice(pending.get(..length).unwrap_or_default());
+                        }
                         pending.drain(..length);
                         return Ok(length);
                     }
                     if stream.read_buf(pending).await? == 0 {
-                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                        return Err(SessionError::Ended);
                     }
                 }
             }
@@ -686,7 +705,7 @@ impl<'a> Session<'a> {
                     self.set_engine(&from);
                     Ok(Opened::Resync)
                 }
-                UNKNOWN_ENGINE => Ok(Opened::Foreign),
+                UNKNOWN_ENGINE | NOT_IN_TIME => Ok(Opened::Foreign),
                 other => Err(SessionError::Report(other)),
             };
         }
@@ -802,17 +821,23 @@ fn report(pdu: &Pdu<'_>) -> Option<&'static str> {
     })
 }
 
-/// The length of the message that a stream begins with, once it is whole.
-fn framed(pending: &[u8]) -> io::Result<Option<usize>> {
-    let mut reader = Reader::new(pending);
-    if reader.any().is_ok() {
-        return Ok(Some(reader.position()));
+/// The length of the message that a stream begins with, once it is whole. What claims to be longer than a message can
+/// be, or is none, is not waited for.
+fn framed(pending: &[u8]) -> Result<Option<usize>, SessionError> {
+    let Some((&[tag, first], rest)) = pending.split_first_chunk() else { return Ok(None) };
+    // From 0x81 on, the low bits say how many octets the length takes.
+    let digits = usize::from(first).saturating_sub(0x80);
+    if tag != SEQUENCE || first == 0x80 || digits > size_of::<usize>() {
+        return Err(SessionError::NoMessage("it is none".into()));
     }
-    if pending.len() > LARGEST_MESSAGE { Err(too_large()) } else { Ok(None) }
-}
-
-fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a message is larger than a message can be")
+    let Some(octets) = rest.get(..digits) else { return Ok(None) };
+    let claimed = octets.iter().fold(0_usize, |length, octet| length << 8 | usize::from(*octet));
+    let length = if digits == 0 { usize::from(first) } else { claimed };
+    let whole = length.saturating_add(2 + digits);
+    if whole > LARGEST_MESSAGE {
+        return Err(SessionError::NoMessage(format!("it claims {length} octets, more than one can have")));
+    }
+    Ok((pending.len() >= whole).then_some(whole))
 }
 
 #[cfg(test)]

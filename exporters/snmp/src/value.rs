@@ -29,6 +29,14 @@ pub fn number(value: &Value<'_>, wrap: bool) -> Number {
     }
 }
 
+/// Whether a value is a number.
+pub const fn is_number(value: &Value<'_>) -> bool {
+    matches!(
+        value,
+        Value::Integer(_) | Value::Unsigned(_) | Value::Counter64(_) | Value::Float(_) | Value::Double(_)
+    )
+}
+
 /// The integer in a value; 0 for what is none. Enumerations and indexes are these.
 pub fn integer(value: &Value<'_>) -> i64 {
     match *value {

@@ -90,6 +90,8 @@ pub enum Fault {
     Again(Oid),
     /// Replies without variables.
     Empty(Oid),
+    /// A name after this one that is none: too many arcs, or too large ones.
+    Unreadable(Oid),
     /// More rows, or larger ones, than a walk may have.
     TooMuch(usize),
 }
@@ -104,6 +106,7 @@ impl fmt::Display for Fault {
             ),
             Self::Again(oid) => write!(f, "the device goes in circles: it told {oid} before"),
             Self::Empty(oid) => write!(f, "the device answers without variables at {oid}"),
+            Self::Unreadable(oid) => write!(f, "the device tells a name after {oid} that is none"),
             Self::TooMuch(rows) => {
                 write!(
                     f,
@@ -137,6 +140,20 @@ impl Task {
         let (cursor, column) = (target.oid.to_vec(), Column::new(target.oid.clone()));
         Self { target, cursor, column, table, seen: HashSet::new(), careful: false, stalled: 0, fills: None }
     }
+}
+
+/// What a reply had for a task so far, from what says least to what says most.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    Nothing,
+    /// A name that is none.
+    Unreadable,
+    /// A row, or a name where there is none.
+    Row,
+    /// That there is nothing more, if no row comes after it.
+    Exception,
+    /// Something behind the column.
+    End,
 }
 
 #[derive(Clone, Debug)]
@@ -316,25 +333,25 @@ impl Walk {
             self.got(&flight, variables);
             return self.within_limits();
         }
-        let mut ended = vec![false; flight.tasks.len()];
+        let mut came = vec![Came::Nothing; flight.tasks.len()];
         let mut name = Vec::new();
         for (at, (encoded, value)) in variables.iter().enumerate() {
             let place = at % flight.tasks.len();
-            let (Some(&id), Some(over)) = (flight.tasks.get(place), ended.get_mut(place)) else { break };
+            let (Some(&id), Some(came)) = (flight.tasks.get(place), came.get_mut(place)) else { break };
             let Some(task) = self.tasks.get_mut(id) else { break };
-            if *over {
+            if *came == Came::End {
                 continue;
             }
             name.clear();
-            let readable = ber::arcs(encoded, &mut name).is_some();
             task.stalled = 0;
-            if value.is_exception() || !readable {
-                *over = true;
+            if ber::arcs(encoded, &mut name).is_none() {
+                task.column.push_unreadable();
+                *came = (*came).max(Came::Unreadable);
                 continue;
             }
-            let Some(index) = name.strip_prefix(&task.target.oid[..]).filter(|index| !index.is_empty())
-            else {
-                *over = true;
+            let index = name.strip_prefix(&task.target.oid[..]).filter(|index| !index.is_empty());
+            let Some(index) = index.filter(|_| !value.is_exception() || name > task.cursor) else {
+                *came = if value.is_exception() { Came::Exception } else { Came::End };
                 continue;
             };
             if self.style.any_order {
@@ -348,20 +365,20 @@ impl Walk {
             task.column.push(index, *value);
             self.octets += task.column.memory() - before;
             self.rows += 1;
-            *over = match task.target.kind {
+            let is_all = match task.target.kind {
                 TargetKind::Scalar => index == [0],
                 kind => kind == TargetKind::First,
             };
+            *came = if is_all && !value.is_exception() { Came::End } else { Came::Row };
             task.cursor.clone_from(&name);
         }
         self.within_limits()?;
-        for (place, (&id, over)) in flight.tasks.iter().zip(ended).enumerate() {
-            if over {
-                self.end(id);
-            } else if place < variables.len() {
-                self.requeue(id);
-            } else {
-                self.stall(id)?;
+        for (&id, came) in flight.tasks.iter().zip(came) {
+            match came {
+                Came::Nothing => self.stall(id)?,
+                Came::Unreadable => return Err(Fault::Unreadable(self.cursor(id))),
+                Came::Row => self.requeue(id),
+                Came::Exception | Came::End => self.end(id),
             }
         }
         Ok(())
@@ -495,8 +512,11 @@ impl Walk {
     }
 
     fn fault(&self, flight: &Flight, status: ErrorStatus) -> Fault {
-        let task = flight.tasks.first().and_then(|id| self.tasks.get(*id));
-        Fault::Status(status, task.map(|task| Oid::from(&task.cursor[..])).unwrap_or_default())
+        Fault::Status(status, flight.tasks.first().map(|id| self.cursor(*id)).unwrap_or_default())
+    }
+
+    fn cursor(&self, id: usize) -> Oid {
+        self.tasks.get(id).map(|task| Oid::from(&task.cursor[..])).unwrap_or_default()
     }
 
     /// Gives up on a request that gets no answer, for smaller ones. `false` if it is as small as it can be.

@@ -2,7 +2,13 @@
 
 mod access;
 mod agent;
+mod cases;
+mod endless;
 mod hostile;
+mod late;
+mod secured;
+mod shapes;
+mod streams;
 
 use std::time::{Duration, Instant};
 
