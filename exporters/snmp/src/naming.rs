@@ -76,18 +76,15 @@ fn unit_of(metric: &Metric, name: &str, extracted: bool) -> Option<Unit> {
     octets.then_some(Unit::BYTES)
 }
 
-/// Whether a counter of this name counts octets: `ifHCInOctets`, but not `diskKBytes`, nor the upper half of a number
-/// (`capacityHighBytes`), nor how often one ran over (`etherStatsOverflowOctets`).
+/// Whether a counter of this name counts octets: `ifHCInOctets`, but not packets by their length
+/// (`etherStatsPkts65to127Octets`), the upper half of a number (`rptrMonitorPortUpper32Octets`), nor how often one ran over
+/// (`dsmonStatsInOvflOctets`). Names that end in `Bytes` are not that sure: some of them count thousands.
 fn counts_octets(name: &str) -> bool {
-    const OTHERS: [&str; 16] = [
-        "K", "M", "G", "T", "Kilo", "Mega", "Giga", "High", "Hi", "Upper", "Low", "Lo", "Lower", "Overflow",
-        "Per", "Of",
-    ];
-    let before = name.strip_suffix("Octets").or_else(|| name.strip_suffix("Bytes"));
-    before.is_some_and(|before| {
-        !before.is_empty()
-            && !OTHERS.iter().any(|other| before.ends_with(other))
-            && !before.contains("Overflow")
+    const OTHERS: [&str; 7] = ["Pkts", "Packets", "Frames", "Overflow", "Ovfl", "Upper", "Low"];
+    name.strip_suffix("Octets").is_some_and(|before| {
+        before.ends_with(|c: char| c.is_ascii_alphabetic())
+            && !["High", "Hi", "Lo", "Kilo", "Mega", "Of", "Per"].iter().any(|end| before.ends_with(end))
+            && !OTHERS.iter().any(|other| before.contains(other))
     })
 }
 
@@ -152,11 +149,12 @@ mod tests {
     fn units_where_they_are_sure() {
         for (metric, expected) in [
             ("name: ifHCInOctets, type: counter", "ifHCInOctets_bytes counter bytes"),
-            ("name: rxBytes, type: counter", "rxBytes_bytes counter bytes"),
             ("name: sent_bytes_total, type: counter", "sent_bytes counter bytes"),
             ("name: ifHCInOctets, type: counter, scale: 8", "ifHCInOctets counter"),
-            ("name: diskKBytes, type: counter", "diskKBytes counter"),
-            ("name: diskHighBytes, type: counter", "diskHighBytes counter"),
+            ("name: etherStatsPkts65to127Octets, type: counter", "etherStatsPkts65to127Octets counter"),
+            ("name: flowLogOctets, type: counter", "flowLogOctets_bytes counter bytes"),
+            ("name: statsLowOctets, type: counter", "statsLowOctets counter"),
+            ("name: txBytes, type: counter", "txBytes counter"),
             (
                 "name: etherStatsHighCapacityOverflowOctets, type: counter",
                 "etherStatsHighCapacityOverflowOctets counter",

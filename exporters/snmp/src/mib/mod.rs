@@ -10,6 +10,7 @@ mod resolve;
 mod scope;
 mod store;
 mod tree;
+mod units;
 mod words;
 
 use std::collections::btree_map::Entry;
@@ -18,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::config::{Config, Module, Named};
+use crate::config::{Config, Module, Named, Naming};
 use parse::{Node, Text};
 use scope::Scope;
 use store::Store;
@@ -197,9 +198,11 @@ fn scope_of(mut tree: Tree) -> Scope {
 /// Finds what the modules of a configuration name.
 fn complete(config: &mut Config, scope: &Scope, options: Options) -> Result<Vec<Warning>, MibError> {
     let mut warnings = Vec::new();
+    let naming_of_others = config.naming.unwrap_or_default();
     for (name, module) in &mut config.modules {
         let Some(named) = module.named.take() else { continue };
-        let found = resolve::resolve(&named, scope, options.enum_labels)
+        let with_units = module.naming.unwrap_or(naming_of_others) == Naming::OpenMetrics;
+        let found = resolve::resolve(&named, scope, options.enum_labels, with_units)
             .map_err(|message| MibError::Module(name.clone(), message))?;
         module.take(found.module);
         let mut messages = found.warnings;

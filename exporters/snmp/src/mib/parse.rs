@@ -78,6 +78,8 @@ pub(super) struct Object {
     pub augments: Option<Box<str>>,
     /// The description's first sentence, in one line.
     pub description: Box<str>,
+    /// What its UNITS clause says.
+    pub units: Option<Box<str>>,
 }
 
 /// How much of a description is read; the first sentence is kept.
@@ -391,6 +393,11 @@ impl<'a> Reader<'a> {
                 Token::Word("DESCRIPTION") => {
                     if let Token::Text(text) = self.lexer.next() {
                         object.description = first_sentence(text);
+                    }
+                }
+                Token::Word("UNITS") => {
+                    if let Token::Text(text) = self.lexer.next() {
+                        object.units = std::str::from_utf8(text).ok().map(Box::from);
                     }
                 }
                 Token::Word("INDEX") => (object.indexes, object.implied) = self.indexes(),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use openmetrics::model::Text;
 
 use super::scope::{Object, Scope};
+use super::units;
 use crate::config::{
     EnumValues, Index, IndexType, Lookup, Metric, MetricType, Module, Named, NamedLookup, Override,
     StaticFilter, TextType,
@@ -28,7 +29,14 @@ enum Found {
 }
 
 /// Finds everything that a module names.
-pub(super) fn resolve(named: &Named, scope: &Scope, enum_labels: bool) -> Result<Resolved, String> {
+///
+/// `with_units` has numbers told in base units, where MIBs say for sure what they count.
+pub(super) fn resolve(
+    named: &Named,
+    scope: &Scope,
+    enum_labels: bool,
+    with_units: bool,
+) -> Result<Resolved, String> {
     let mut resolver = Resolver::new(named, scope, enum_labels);
     let tops = resolver.walk()?;
     let mut metrics = Vec::new();
@@ -38,12 +46,15 @@ pub(super) fn resolve(named: &Named, scope: &Scope, enum_labels: bool) -> Result
     for metric in &mut metrics {
         resolver.lookups(metric)?;
     }
-    for (metric, _) in &mut metrics {
+    for (metric, at) in &mut metrics {
         for index in &mut metric.indexes {
             index.labelname = label(&index.labelname);
         }
         resolver.address(metric);
         resolver.adjust(metric);
+        if with_units {
+            resolver.measure(metric, *at);
+        }
     }
     resolver.filter();
     let mut module = Module { filters: named.filters.dynamic.clone(), ..Module::default() };
@@ -382,6 +393,23 @@ impl Resolver<'_> {
             if let Some(name) = &given.name {
                 metric.name = Text::from(name.clone());
             }
+        }
+    }
+
+    /// Numbers in the base unit that the MIB tells, unless something was said about them by hand.
+    fn measure(&self, metric: &mut Metric, at: usize) {
+        let is_number = matches!(metric.metric_type, MetricType::Gauge | MetricType::Counter);
+        let by_hand = metric.unit.is_some() || metric.scale != 0.0 || metric.offset != 0.0;
+        let object = self.scope.objects.get(at).filter(|_| is_number && !by_hand);
+        // A hint such as d-1 moves the point, and clauses do not tell whether they mean the number before or after.
+        let object =
+            object.filter(|object| !object.hint.as_deref().is_some_and(|hint| hint.starts_with("d-")));
+        let Some((unit, factor)) = object.and_then(|object| units::unit(object.units.as_deref()?)) else {
+            return;
+        };
+        metric.unit = Some(unit);
+        if factor != 1.0 {
+            metric.scale = factor;
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Object {
     pub fixed: u32,
     pub enums: Option<Arc<Enums>>,
     pub description: Box<str>,
+    /// What it says that its numbers count, see [`units`](super::units).
+    pub units: Option<Cow<'static, str>>,
     pub indexes: Arc<[Box<str>]>,
     pub implied: bool,
     augments: Option<Box<str>>,
@@ -89,6 +91,7 @@ impl Scope {
                 fixed: 0,
                 enums: None,
                 description: "".into(),
+                units: None,
                 indexes: none.clone(),
                 implied: false,
                 augments: None,
@@ -207,6 +210,13 @@ impl Object {
             matches!(&*variable.access, "read-only" | "read-write" | "read-create" | "not-accessible");
         self.enums.clone_from(&variable.enums);
         self.description.clone_from(&variable.description);
+        // RFC 2578, section 7.1.8, and RFC 2579, section 2.
+        let in_hundredths = &*meaning.word == "TimeTicks" || &*self.convention == "TimeInterval";
+        self.units = if in_hundredths {
+            Some("hundredths of a second".into())
+        } else {
+            variable.units.as_deref().map(|units| units.to_owned().into())
+        };
         // Early MIBs say what the index is, and not which one.
         let label = &self.label;
         let named = |index: &str| if index == "INTEGER" { label.clone() } else { index.into() };

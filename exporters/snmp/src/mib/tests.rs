@@ -132,3 +132,37 @@ fn an_identifier_given_twice_is_that_of_the_object_with_others_beneath() {
         }
     }
 }
+
+#[test]
+fn units_are_told_where_names_are_openmetrics() {
+    let folder = folder();
+    folder.write(
+        "UNITS-MIB",
+        "UNITS-MIB DEFINITIONS ::= BEGIN IMPORTS acme FROM ACME-MIB;
+        load OBJECT-TYPE SYNTAX INTEGER UNITS \"percent\" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { acme 4 }
+        sent OBJECT-TYPE SYNTAX Counter64 UNITS \"octets\" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { acme 5 }
+        rate OBJECT-TYPE SYNTAX Gauge32 UNITS \"octets per second\" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { acme 6 }
+        volts OBJECT-TYPE SYNTAX INTEGER UNITS \"0.1 Volt DC\" MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::= { acme 7 } END",
+    );
+    let measures = |naming: &str, overrides: &str| {
+        let walk = "[acmeUptime, load, sent, rate, volts]";
+        let module =
+            format!("  m:\n    walk: {walk}\n    naming: {naming}\n    overrides: {{{overrides}}}\n");
+        let (yaml, warnings) = complete(&folder, &module).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let told = yaml.lines().filter_map(|line| {
+            let (key, value) = line.trim_start_matches([' ', '-']).split_once(": ")?;
+            ["name", "scale", "unit"].contains(&key).then(|| value.to_owned())
+        });
+        told.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(measures("snmp_exporter", ""), "acmeUptime load sent rate volts");
+    assert_eq!(
+        measures("openmetrics", ""),
+        "acmeUptime 0.01 seconds load 0.01 ratio sent bytes rate volts 0.1 volts"
+    );
+    assert_eq!(
+        measures("openmetrics", "load: {scale: 1}, volts: {scale: 0.1, unit: volts}"),
+        "acmeUptime 0.01 seconds load 1.0 sent bytes rate volts 0.1 volts"
+    );
+}

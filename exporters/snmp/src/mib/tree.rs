@@ -55,6 +55,7 @@ pub(super) struct Variable {
     pub implied: bool,
     pub augments: Option<Box<str>>,
     pub description: Box<str>,
+    pub units: Option<Box<str>>,
 }
 
 /// What a syntax means.
@@ -225,13 +226,13 @@ impl Tree {
         from: &HashMap<Box<str>, Option<ModuleNumber>>,
         object: Object,
     ) -> Variable {
-        let Object { syntax, access, indexes, implied, augments, description } = object;
+        let Object { syntax, access, indexes, implied, augments, description, units } = object;
         let meaning = self.meaning(own, from, &syntax.word).unwrap_or_else(|| {
             let word = syntax.word.clone();
             Arc::new(Meaning { base: Base::Other, name: None, word, hint: None, fixed: 0, enums: None })
         });
         let enums = syntax.enums.map(Arc::new).or_else(|| meaning.enums.clone());
-        Variable { meaning, access, enums, indexes, implied, augments, description }
+        Variable { meaning, access, enums, indexes, implied, augments, description, units }
     }
 }
 
