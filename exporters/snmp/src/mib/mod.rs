@@ -33,16 +33,10 @@ pub struct Mibs {
 }
 
 /// How modules are made from what they name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Labels tell what numbers mean, where a MIB says so. `snmp_exporter` 0.30 has numbers there.
+    /// Labels tell what numbers mean, where a MIB says so, as with `snmp_exporter` after 0.30.
     pub enum_labels: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { enum_labels: true }
-    }
 }
 
 /// What a module names that could not be used, though the rest could.

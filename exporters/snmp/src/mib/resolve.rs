@@ -281,6 +281,9 @@ impl<'a> Resolver<'a> {
                 return Err(format!("lookups: {name} is of a type that is no label"));
             };
             let type_name = self.label_type(from, type_name);
+            // The released snmp_exporter reads no file with words for a lookup's numbers: they are there if wanted.
+            let has_words = self.enum_labels || type_name == "EnumAsInfo";
+            let enum_values = if has_words { enum_values(column) } else { EnumValues::default() };
             let labelname = label(&column.label);
             let display_hint = match lookup.display_hint.as_deref() {
                 Some("@mib") => column.hint.clone(),
@@ -291,7 +294,7 @@ impl<'a> Resolver<'a> {
                 labelname: labelname.clone(),
                 oid: Some(column.oid.parse().map_err(|error| format!("{}: {error}", column.oid))?),
                 text_type: TextType::from_name(type_name),
-                enum_values: enum_values(column),
+                enum_values: enum_values.clone(),
                 display_hint,
             });
             let further =
@@ -305,7 +308,7 @@ impl<'a> Resolver<'a> {
                     index_type,
                     fixed_size: 0,
                     implied: false,
-                    enum_values: enum_values(column),
+                    enum_values,
                 });
             }
             self.want_beside(oid, &column.oid);

@@ -166,3 +166,31 @@ fn units_are_told_where_names_are_openmetrics() {
         "acmeUptime 0.01 seconds load 1.0 sent bytes rate volts 0.1 volts"
     );
 }
+
+#[test]
+fn labels_have_words_for_numbers_if_that_is_chosen() {
+    let folder = folder();
+    let lookup = |enum_labels, more| {
+        let text =
+            "modules: {m: {walk: [fanName], lookups: [{source_indexes: [fanAddress], lookup: fanState}]";
+        let mut config = Config::parse(&format!("{text}{more}}}}}")).unwrap();
+        let mibs = Mibs::open(&[folder.path().to_owned()], Options { enum_labels }).unwrap();
+        mibs.complete(&mut config).unwrap();
+        let yaml = config.to_yaml();
+        let (_, lookup) = yaml.split_once("labelname: fanState").unwrap();
+        let words: Vec<&str> = lookup.split_whitespace().collect();
+        words.join(" ")
+    };
+    let oid = "oid: \"1.3.6.1.4.1.99999.2.1.2\" type:";
+    // As the released snmp_exporter reads it.
+    assert_eq!(lookup(false, ""), format!("{oid} gauge"));
+    assert_eq!(lookup(true, ""), format!("{oid} EnumAsInfo enum_values: 1: ok 2: stuck"));
+    assert_eq!(
+        lookup(true, ", overrides: {fanState: {type: gauge}}"),
+        format!("{oid} gauge enum_values: 1: ok 2: stuck")
+    );
+    assert_eq!(
+        lookup(false, ", overrides: {fanState: {type: EnumAsInfo}}"),
+        format!("{oid} EnumAsInfo enum_values: 1: ok 2: stuck")
+    );
+}

@@ -36,12 +36,6 @@ pub(crate) fn command() -> Command {
                 .default_value("-")
                 .help("Where to write; - is standard output"),
         )
-        .arg(
-            Arg::new("number-labels")
-                .long("number-labels")
-                .action(ArgAction::SetTrue)
-                .help("Labels show numbers where MIBs have words for them, as snmp_exporter 0.30 does"),
-        )
         .arg(Arg::new("fail-on-parse-errors").long("fail-on-parse-errors").action(ArgAction::SetTrue).hide(true))
         .arg(Arg::new("no-fail").long("no-fail-on-parse-errors").action(ArgAction::SetTrue).hide(true))
 }
@@ -72,8 +66,7 @@ fn generate(matches: &ArgMatches) -> Result<(), String> {
         config.naming = read.naming.or(config.naming);
         auths.extend(written_auths(&text).map_err(in_file)?);
     }
-    let options = crate::mib::Options { enum_labels: !matches.get_flag("number-labels") };
-    mibs::complete(matches, &mut config, options)?;
+    mibs::complete(matches, &mut config)?;
     let out = Out { naming: config.naming, auths, modules: &config.modules };
     let yaml = serde_saphyr::to_string(&out).map_err(|error| error.to_string())?;
     let yaml = format!("# Written by snmp-bridge generate; change what it was made from, not this.\n{yaml}");

@@ -9,9 +9,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 /// Where MIBs are if nobody says.
 const FOLDERS: [&str; 3] = ["mibs", "/usr/share/snmp/mibs", "/var/lib/mibs"];
 
-/// Adds the flag that says where MIBs are.
+/// Adds the flags that say where MIBs are and what is made of them.
 pub(crate) fn add_flags(command: Command) -> Command {
-    command.arg(
+    let words = Arg::new("mib.enum-labels").long("mib.enum-labels").global(true).action(ArgAction::SetTrue).help(
+        "Labels show the words that MIBs have for numbers, as snmp_exporter does after 0.30, which cannot read such a file",
+    );
+    command.arg(words).arg(
         Arg::new("mib.dir")
             .short('m')
             .long("mib.dir")
@@ -28,7 +31,7 @@ pub(crate) fn add_flags(command: Command) -> Command {
 }
 
 /// Finds all that a configuration's modules name; MIBs are looked at only if one names something.
-pub(crate) fn complete(matches: &ArgMatches, config: &mut Config, options: Options) -> Result<(), String> {
+pub(crate) fn complete(matches: &ArgMatches, config: &mut Config) -> Result<(), String> {
     let modules = config.modules.iter();
     let named: Vec<_> = modules.filter_map(|(name, module)| Some((name, module.named.as_ref()?))).collect();
     if named.is_empty() {
@@ -56,6 +59,7 @@ pub(crate) fn complete(matches: &ArgMatches, config: &mut Config, options: Optio
             Some(_) => {}
         }
     }
+    let options = Options { enum_labels: matches.get_flag("mib.enum-labels") };
     let mibs = Mibs::open(&folders, options).map_err(|error| format!("--mib.dir: {error}"))?;
     for warning in mibs.complete(config).map_err(|error| error.to_string())? {
         tracing::warn!(module = warning.module, "{}", warning.message);

@@ -109,7 +109,7 @@ fn load(matches: &ArgMatches) -> Result<Config, String> {
     let files: Vec<String> = matches.get_many("config.file").into_iter().flatten().cloned().collect();
     let loaded = Config::load(&files, matches.get_flag("config.expand-environment-variables"));
     let (mut config, without) = loaded.map_err(|error| error.to_string())?;
-    mibs::complete(matches, &mut config, crate::mib::Options::default())?;
+    mibs::complete(matches, &mut config)?;
     for pattern in without {
         tracing::warn!(pattern, "no configuration file matches");
     }
