@@ -118,14 +118,19 @@ fn read_filesystem(host: &mut Host, folder: &Path, uuid: &str, out: &mut Gathere
         if path.is_dir() {
             continue;
         }
-        let Some(text) = optional(host, &path) else { continue };
-        match parse_counter(&text) {
-            Some(value) => {
+        let value = match host.text(&path) {
+            Ok(text) => parse_counter(&text).ok_or_else(|| Error::parse(&path, "since filesystem creation: and a size", &text)),
+            // A file that is named and not there stands for nothing, as the others of this file system do.
+            Err(error) if error.is_not_found() => Ok(0),
+            Err(error) => Err(error),
+        };
+        match value {
+            Ok(value) => {
                 let family = format!("node_bcachefs_{}_total", sanitize(&name));
                 let help = || format!("Counter {name} since the file system was made.");
                 out.named(&family, MetricType::Counter, help, &[by_uuid], value);
             }
-            None => host.note(Error::parse(&path, "since filesystem creation: and a size", &text)),
+            Err(error) => host.note(error),
         }
     }
     for name in host.folders(folder).unwrap_or_default() {

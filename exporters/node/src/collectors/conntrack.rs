@@ -65,8 +65,13 @@ impl NodeCollector for Conntrack {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
         (self.entries, self.limit, self.sums) = (None, None, None);
         let absent = |error: Error| error.or_no_data("connection tracking is not loaded");
-        self.entries = Some(self.count.unsigned().map_err(absent)?);
-        self.limit = Some(self.max.unsigned().map_err(absent)?);
+        for (file, found) in [(&mut self.count, &mut self.entries), (&mut self.max, &mut self.limit)] {
+            match file.unsigned() {
+                Ok(number) => *found = Some(number),
+                Err(error) if error.is_not_found() => return Err(absent(error)),
+                Err(error) => host.note(error),
+            }
+        }
         let path = self.file.path().to_owned();
         let text = self.file.text().map_err(absent)?;
         let mut sums = [0_u64; COLUMNS];

@@ -63,13 +63,18 @@ fn read(host: &mut Host, files: &mut KeptFiles, out: &mut Gathered) -> Result<()
                 });
                 number.map_err(|error| host.note(error)).ok()
             });
-            let [Some(used), Some(size), Some(block)] = sizes else { continue };
+            let [used, size, block] = sizes;
             let state = files.line(&folder.join("ana_state")).unwrap_or_else(|_| "unknown".to_owned());
             let labels = [by_device, ("nsid", id)];
             out.point(&NAMESPACE, &[by_device, ("nsid", id), ("ana_state", &state)], 1_u64);
-            out.point(&CAPACITY, &labels, size.wrapping_mul(block));
-            out.point(&SIZE, &labels, size.wrapping_mul(block));
-            out.point(&USED, &labels, used.wrapping_mul(block));
+            let Some(block) = block else { continue };
+            if let Some(size) = size {
+                out.point(&CAPACITY, &labels, size.wrapping_mul(block));
+                out.point(&SIZE, &labels, size.wrapping_mul(block));
+            }
+            if let Some(used) = used {
+                out.point(&USED, &labels, used.wrapping_mul(block));
+            }
             out.point(&BLOCK, &labels, block);
         }
     }
@@ -105,11 +110,14 @@ mod tests {
             ("sys/class/nvme/nvme0/nvme0n1/size", "3\n"),
             ("sys/class/nvme/nvme0/nvme0n1/queue/logical_block_size", "4096\n"),
             ("sys/class/nvme/nvme0/nvme0n2/nuse", "many\n"),
+            ("sys/class/nvme/nvme0/nvme0n2/size", "2\n"),
+            ("sys/class/nvme/nvme0/nvme0n2/queue/logical_block_size", "512\n"),
         ]);
         let mut files = KeptFiles::default();
         let (told, problems) = tree.read(|host, out| read(host, &mut files, out));
-        assert_eq!(problems.len(), 4 + 3, "four words and a namespace are missing");
+        assert_eq!(problems.len(), 4 + 1, "four words and what is used are missing");
         assert!(told.contains(&r#"node_nvme_namespace_size_bytes{device="nvme0",nsid="1"} 12288"#.to_owned()), "{told:?}");
-        assert_eq!(told.len(), 6);
+        assert!(told.contains(&r#"node_nvme_namespace_size_bytes{device="nvme0",nsid="2"} 1024"#.to_owned()), "{told:?}");
+        assert_eq!(told.len(), 1 + 5 + 4);
     }
 }

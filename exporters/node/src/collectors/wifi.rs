@@ -222,7 +222,12 @@ impl Source {
                 Ok(first.map(|object| Network {
                     id: address(&object, "bssid"),
                     name: word(&object, "ssid"),
-                    status: number(&object, "status").as_f64() as u32,
+                    status: match number(&object, "status").as_f64() as u32 {
+                        // Here is a number more than the kernel has: that of those who have not joined yet.
+                        2 => u32::MAX,
+                        3 => 2,
+                        status => status,
+                    },
                 }))
             }
             Self::Kernel { route, family } => {
@@ -445,7 +450,7 @@ mod tests {
             "wifi",
             &[
                 ("root/interfaces.json", r#"[{"name": "wlan0", "frequency": 2412}, {"type": 10}, {"name": "wlan1"}]"#),
-                ("root/wlan0/bss.json", r#"{"ssid": "Example", "bssid": "ABEiM0RV", "status": 1}"#),
+                ("root/wlan0/bss.json", r#"{"ssid": "Example", "bssid": "ABEiM0RV", "status": 3}"#),
                 ("root/wlan0/stationinfo.json", r#"[{"HardwareAddr": "qrvM3e7/", "inactive": 400000000}]"#),
                 ("root/wlan1/bss.json", ""),
             ],
@@ -458,7 +463,7 @@ mod tests {
             [
                 r#"node_wifi_interface_frequency_hertz{device="wlan0"} 2412000000"#,
                 r#"node_wifi_interface_frequency_hertz{device="wlan1"} 0"#,
-                r#"node_wifi_station{device="wlan0",bssid="00:11:22:33:44:55",ssid="Example",mode="client"} 1"#,
+                r#"node_wifi_station{device="wlan0",bssid="00:11:22:33:44:55",ssid="Example",mode="ad-hoc"} 1"#,
                 r#"node_wifi_station_connected_seconds{device="wlan0",mac_address="aa:bb:cc:dd:ee:ff"} 0"#,
                 r#"node_wifi_station_inactive_seconds{device="wlan0",mac_address="aa:bb:cc:dd:ee:ff"} 0.4"#,
             ]
