@@ -408,6 +408,89 @@ mod tests {
     use super::*;
     use crate::host::for_tests::Tree;
     use openmetrics::format::{Format, encode};
+    use openmetrics_exporter_toolkit::{Exporter, Web};
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc::{Receiver, channel};
+
+    /// Hangs as a dead mount does, until its channel is closed.
+    struct Hangs {
+        until: Receiver<()>,
+        begun: Arc<AtomicUsize>,
+    }
+
+    impl NodeCollector for Hangs {
+        fn update(&mut self, _: &mut Host) -> Result<(), Error> {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            let _ = self.until.recv();
+            Ok(())
+        }
+
+        fn emit(&self, _: &mut Page<'_, '_>) {}
+    }
+
+    static HANGS: Spec = Spec {
+        name: "hangs",
+        enabled: true,
+        about: "nothing",
+        flags: &[],
+        build: |_| Err("made by the test".into()),
+    };
+
+    /// What a scrape that has five seconds is told.
+    fn scrape(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nHost: a\r\nX-Prometheus-Scrape-Timeout-Seconds: 5\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        answer
+    }
+
+    #[test]
+    fn a_collector_that_hangs_costs_a_scrape_only_what_it_would_have_told() {
+        let tree = Tree::new("hangs", &[("proc/loadavg", "1 2 3 1/2 3\n")]);
+        let roots = tree.host().roots().clone();
+        let mut node = Node::new(&Options::default(), roots, &["loadavg", "uname"]).unwrap();
+        let (release, until) = channel::<()>();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let hangs = Hangs { until, begun: Arc::clone(&begun) };
+        // The others come after it.
+        node.slots.insert(0, Slot::new(&HANGS, Box::new(hangs), tree.host()));
+        let exporter = Exporter::new("node_exporter", "1").metrics(Metrics(Arc::new(node)));
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let running = exporter.start(&Web::at("127.0.0.1:0")).unwrap();
+            let address = running.addresses()[0];
+            let client = tokio::task::spawn_blocking(move || {
+                let succeeded = |page: &str, name: &str| {
+                    let line = format!("node_scrape_collector_success{{collector=\"{name}\"}} ");
+                    page.lines().find_map(|l| l.strip_prefix(&line)).map(|value| value == "1")
+                };
+                for _ in 0..3 {
+                    let page = scrape(address);
+                    let found = ["hangs", "loadavg", "uname"].map(|name| succeeded(&page, name));
+                    assert_eq!(found, [Some(false), Some(true), Some(true)], "{page}");
+                    assert!(
+                        page.contains("\nnode_load1 1\n") && page.contains("\nprocess_threads "),
+                        "{page}"
+                    );
+                }
+                assert_eq!(begun.load(Ordering::SeqCst), 1, "it is not begun again");
+                drop(release);
+                let is_back = (0..500).any(|_| {
+                    std::thread::sleep(Duration::from_millis(2));
+                    succeeded(&scrape(address), "hangs") == Some(true)
+                });
+                assert!(is_back, "it is asked again once it has come back");
+            });
+            client.await.unwrap();
+            running.stop().await;
+        });
+    }
 
     #[test]
     fn a_scrape_waits_for_the_reading_at_the_start() {
