@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::labels::{LabelSet, LabelWriter, values};
 use super::lifetime::{Lifetime, Lives, OVERFLOW};
-use super::page::{PAGE, Page, PageCopy, Protobuf, Series};
+use super::page::{PAGE, Page, PageCopy, Places, Protobuf, Series};
 use super::slot::{Entry, KEY_WORDS, Slot};
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
 use super::table::{Segments, Table};
@@ -155,6 +155,7 @@ pub(crate) struct State {
     /// Words of the spill area that are given out.
     spilled: u32,
     pages: Vec<Page>,
+    places: Places,
     pub(crate) lives: Lives,
 }
 
@@ -165,8 +166,7 @@ impl State {
 
     /// When the series at this place began, counted in series; `None` if there is none.
     pub(crate) fn birth(&self, at: u32) -> Option<u64> {
-        let page = self.pages.get((at / PAGE) as usize)?;
-        page.places.get((at % PAGE) as usize).map(|place| place.birth).filter(|&birth| birth != 0)
+        self.places.birth(at)
     }
 }
 
@@ -361,12 +361,11 @@ impl<M: Metric> Inner<M> {
         }
         state.len += 1;
         state.births += 1;
-        let (page, within) = ((at / PAGE) as usize, (at % PAGE) as usize);
+        let page = (at / PAGE) as usize;
         if state.pages.len() <= page {
             state.pages.resize_with(page + 1, Page::default);
         }
-        let birth = state.births;
-        state.pages[page].set(within, text, birth);
+        state.pages[page].set(&mut state.places, at, text, state.births);
         match key {
             Key::Dense(ordinal) => self.dense[ordinal as usize].store(at + 1, Ordering::Release),
             Key::Overflow => {}
@@ -468,7 +467,7 @@ impl<M: Metric> Inner<M> {
         entry.bury();
         state.len -= 1;
         if let Some(page) = state.pages.get_mut((at / PAGE) as usize) {
-            page.unset((at % PAGE) as usize);
+            page.unset(&mut state.places, at);
         }
         if at >= state.reusable_from {
             state.dead.push_back(at);
@@ -482,19 +481,21 @@ impl<M: Metric> Inner<M> {
             return Some(0);
         }
         let mut state = self.lock();
-        let page = state.pages.get_mut(number as usize)?;
+        let State { pages, places, .. } = &mut *state;
+        let page = pages.get_mut(number as usize)?;
         let mut rows = [const { Row::NONE }; PAGE as usize];
         let (mut len, mut mask, mut end) = (0, 0_u64, PAGE);
         // The entries up to the end of their segment.
         let mut entries: &[Entry<M::Cell>] = &[];
-        for (within, place) in page.places.iter().enumerate() {
+        let born = page.born_until(latest, places, number);
+        for (within, place) in places.of(number).iter().enumerate() {
             if entries.is_empty() {
                 let segment = self.entries.get(number * PAGE + within as u32);
                 entries = segment.and_then(|(entries, first)| entries.get(first..)).unwrap_or_default();
             }
             let Some((entry, others)) = entries.split_first() else { break };
             entries = others;
-            if place.birth == 0 || place.birth > latest {
+            if born >> within & 1 == 0 {
                 continue;
             }
             let (Some(value), Some(row)) = (entry.cell.number(), rows.get_mut(len)) else {
@@ -502,7 +503,7 @@ impl<M: Metric> Inner<M> {
                 break;
             };
             let start = if M::TYPE == MetricType::Counter { entry.start_nanos() } else { 0 };
-            *row = Row::new(place.from, place.len, value, start);
+            *row = Row::new(*place, value, start);
             len += 1;
             mask |= 1 << within;
         }
@@ -519,22 +520,23 @@ impl<M: Metric> Inner<M> {
         to.text.clear();
         to.len = 0;
         let mut state = self.lock();
-        let Some(page) = state.pages.get_mut(number as usize) else { return false };
+        let State { pages, places, .. } = &mut *state;
+        let Some(page) = pages.get_mut(number as usize) else { return false };
         to.text.push_str(&page.text);
         to.protobuf.bytes.clear();
         to.protobuf.ends.fill(0);
         if protobuf {
             let rendered = match page.protobuf.take() {
                 Some(rendered) => rendered,
-                None => Box::new(Protobuf::of(page)),
+                None => Box::new(Protobuf::of(page, places.of(number))),
             };
             to.protobuf.bytes.extend_from_slice(&rendered.bytes);
             to.protobuf.ends = rendered.ends;
             page.protobuf = Some(rendered);
         }
-        for (within, place) in
-            page.places.iter().enumerate().filter(|(_, p)| p.birth != 0 && p.birth <= latest)
-        {
+        let born = page.born_until(latest, places, number);
+        let of_page = places.of(number).iter().enumerate();
+        for (within, place) in of_page.filter(|(within, _)| born >> within & 1 != 0) {
             let at = number * PAGE + within as u32;
             let Some(found) = self.borrow(at) else { continue };
             let entry = found.entry;
@@ -548,7 +550,7 @@ impl<M: Metric> Inner<M> {
                 });
             }
             let series = &mut to.series[to.len];
-            (series.at, series.birth, series.place) = (at, place.birth, *place);
+            (series.at, series.birth, series.place) = (at, places.birth(at).unwrap_or(0), *place);
             series.start = entry.start();
             entry.cell.read(&mut series.reading);
             to.len += 1;

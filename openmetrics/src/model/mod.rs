@@ -52,4 +52,4 @@ pub(crate) use label::{
     varint_len,
 };
 pub(crate) use native::{FINEST_RAISE, finest_index, merged_bucket, raised_finest_index};
-pub(crate) use rows::{Image, Row};
+pub(crate) use rows::{Drawing, Image, Place, Row};

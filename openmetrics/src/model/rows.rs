@@ -13,14 +13,32 @@ pub struct Rows<'a> {
     list: &'a [Row],
     /// Which of the metrics of a page these are, a bit each.
     mask: u64,
-    image: &'a mut Option<Box<Image>>,
+    image: &'a mut Image,
+}
+
+/// Where the labels of one metric of a page stand in the page's text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) from: u32,
+    pub(crate) len: u32,
+}
+
+impl Place {
+    #[inline]
+    pub(crate) fn range(self) -> Range<usize> {
+        self.from as usize..self.from as usize + self.len as usize
+    }
+
+    pub(crate) fn text(self, page: &str) -> &str {
+        page.get(self.range()).unwrap_or_default()
+    }
 }
 
 /// One metric.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    from: u32,
-    length: u32,
+    /// Its labels.
+    place: Place,
     pub(crate) value: Number,
     /// Nanoseconds since the epoch.
     pub(crate) start: Option<NonZeroU64>,
@@ -28,18 +46,19 @@ pub(crate) struct Row {
 
 impl Row {
     /// Nothing yet, to make lists of.
-    pub(crate) const NONE: Self = Self { from: 0, length: 0, value: Number::Unsigned(0), start: None };
+    pub(crate) const NONE: Self =
+        Self { place: Place { from: 0, len: 0 }, value: Number::Unsigned(0), start: None };
 
-    /// A metric whose labels are at this place of the text. `start` is in nanoseconds since the epoch.
+    /// A metric with the labels at this place of the text. `start` is in nanoseconds since the epoch.
     #[inline]
-    pub(crate) fn new(from: u32, length: u32, value: Number, start: u64) -> Self {
-        Self { from, length, value, start: NonZeroU64::new(start) }
+    pub(crate) fn new(place: Place, value: Number, start: u64) -> Self {
+        Self { place, value, start: NonZeroU64::new(start) }
     }
 
     /// Where its labels stand in the text.
     #[inline]
     pub(crate) fn text(&self) -> Range<usize> {
-        self.from as usize..self.from as usize + self.length as usize
+        self.place.range()
     }
 
     /// Since when it counts: seconds and nanoseconds.
@@ -57,17 +76,36 @@ const NANOS: u64 = 1_000_000_000;
 /// that the rows and their starts are those it was made of.
 #[derive(Debug, Default)]
 pub(crate) struct Image {
-    /// What kind it is, as the sinks that make them have agreed.
-    pub(crate) kind: u32,
-    pub(crate) mask: u64,
+    /// What kind it is, as the sinks that make them have agreed; 0 if there is none.
+    kind: u32,
+    mask: u64,
+    /// For each row its start, in eight bytes, and where its value stands, in four; then what was written. All in one,
+    /// so that a scrape reads it from one end to the other.
+    all: Vec<u8>,
+}
+
+/// An image that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Drawing {
     pub(crate) bytes: Vec<u8>,
-    /// Where each row's value stands in `bytes`, and the start that was written with it.
-    pub(crate) slots: Vec<(u32, Option<NonZeroU64>)>,
+    /// Where each row's value stands.
+    pub(crate) slots: Vec<u32>,
+}
+
+impl Image {
+    /// The starts and slots of so many rows, and what was written.
+    fn parts(&self, rows: usize) -> (impl Iterator<Item = &[u8; 8]>, impl Iterator<Item = &[u8; 4]>, &[u8]) {
+        let (starts, rest) = self.all.split_at_checked(rows * 8).unwrap_or_default();
+        let (slots, bytes) = rest.split_at_checked(rows * 4).unwrap_or_default();
+        let starts = starts.chunks_exact(8).filter_map(<[u8]>::first_chunk);
+        let slots = slots.chunks_exact(4).filter_map(<[u8]>::first_chunk);
+        (starts, slots, bytes)
+    }
 }
 
 impl<'a> Rows<'a> {
     /// `text` has the labels of all rows in it.
-    pub(crate) fn new(text: &'a str, list: &'a [Row], mask: u64, image: &'a mut Option<Box<Image>>) -> Self {
+    pub(crate) fn new(text: &'a str, list: &'a [Row], mask: u64, image: &'a mut Image) -> Self {
         Self { text, list, mask, image }
     }
 
@@ -87,19 +125,28 @@ impl<'a> Rows<'a> {
         Labels::rendered(self.text.get(row.text()).unwrap_or_default(), &[])
     }
 
-    /// The image of these very rows, made by `make` if there is none of this kind.
-    pub(crate) fn image(&mut self, kind: u32, make: impl FnOnce(&Self, &mut Image)) -> &mut Image {
-        let is_right = |image: &Image| image.kind == kind && image.mask == self.mask;
-        let mut image = self.image.take().filter(|image| is_right(image)).unwrap_or_default();
-        let starts = image.slots.iter().map(|slot| slot.1);
-        if !starts.eq(self.list.iter().map(|row| row.start)) {
-            (image.kind, image.mask) = (kind, self.mask);
-            image.bytes.clear();
-            image.slots.clear();
-            make(self, &mut image);
-            image.bytes.shrink_to_fit();
-            image.slots.shrink_to_fit();
+    /// The image of these very rows, made by `make` if there is none of this kind: where the value of each stands, and
+    /// what was written.
+    pub(crate) fn image(
+        &mut self,
+        kind: u32,
+        make: impl FnOnce(&Self, &mut Drawing),
+    ) -> (impl Iterator<Item = usize>, &[u8]) {
+        let rows = self.list.len();
+        let starts = self.list.iter().map(|row| row.start.map_or(0, NonZeroU64::get).to_le_bytes());
+        let is_right = self.image.kind == kind
+            && self.image.mask == self.mask
+            && self.image.parts(rows).0.copied().eq(starts.clone());
+        if !is_right {
+            let mut drawing = Drawing::default();
+            make(self, &mut drawing);
+            let mut all = Vec::with_capacity(rows * (8 + 4) + drawing.bytes.len());
+            starts.for_each(|start| all.extend_from_slice(&start));
+            drawing.slots.iter().for_each(|slot| all.extend_from_slice(&slot.to_le_bytes()));
+            all.extend_from_slice(&drawing.bytes);
+            *self.image = Image { kind, mask: self.mask, all };
         }
-        self.image.insert(image)
+        let (_, slots, bytes) = self.image.parts(rows);
+        (slots.map(|slot| u32::from_le_bytes(*slot) as usize), bytes)
     }
 }

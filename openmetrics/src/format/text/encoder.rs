@@ -644,9 +644,8 @@ impl Sink for Encoder<'_> {
         }
         let Self { out, family, dialect, .. } = self;
         let begin = out.len();
-        let labels: usize = rows.list().iter().map(|row| row.text().len()).sum();
         let around = family.head_len + NUMBER + if *dialect == Dialect::OpenMetrics2 { STAMP } else { 0 };
-        out.resize(begin + labels + rows.list().len() * around + BLOCK, 0);
+        out.resize(begin + rows.text().len() + rows.list().len() * around + BLOCK, 0);
         let mut pen = Pen::new(out.get_mut(begin..).unwrap_or_default());
         let taken = push_rows(&mut pen, family, *dialect, rows);
         let (written, is_full) = (pen.written(), pen.is_full());

@@ -11,7 +11,7 @@ use crate::format::text::{
 };
 use crate::format::{Escaping, native};
 use crate::model::{
-    Claims, ClassicBucket, Counts, Descriptor, ExemplarRef, HistogramValue, Image, Labels, MetricType,
+    Claims, ClassicBucket, Counts, Descriptor, Drawing, ExemplarRef, HistogramValue, Labels, MetricType,
     NativeBucketsRef, Number, Point, Refusal, Rows, SideRef, Sink, Span, State, SummaryValue, Timestamp,
     Value, render_protobuf, render_protobuf_label, render_protobuf_renamed,
 };
@@ -266,13 +266,13 @@ impl Sink for Encoder<'_> {
         };
         let out = &mut *self.out;
         let list = rows.list();
-        let image = rows.image(field, draw);
+        let (slots, image) = rows.image(field, |rows, drawing| draw(field, rows, drawing));
         let begin = out.len();
-        out.extend_from_slice(&image.bytes);
+        out.extend_from_slice(image);
         // In the copy, which the processor has at hand; the image stays as it is, and need not be stored again.
         let page = out.get_mut(begin..).unwrap_or_default();
-        for (row, (at, _)) in list.iter().zip(&image.slots) {
-            if let Some(slot) = page.get_mut(*at as usize..).and_then(<[u8]>::first_chunk_mut) {
+        for (row, at) in list.iter().zip(slots) {
+            if let Some(slot) = page.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
                 *slot = row.value.as_f64().to_le_bytes();
             }
         }
@@ -335,8 +335,9 @@ impl Sink for Encoder<'_> {
     }
 }
 
-/// Writes a metric for each row, with a value of zero. The kind of the image is the field that the value is in.
-fn draw(rows: &Rows<'_>, image: &mut Image) {
+/// Writes a metric for each row, with a value of zero in this field. The field is the kind of the image.
+fn draw(field: u32, rows: &Rows<'_>, drawing: &mut Drawing) {
+    let Drawing { bytes, slots } = drawing;
     let mut labels = Vec::new();
     for row in rows.list() {
         labels.clear();
@@ -346,12 +347,11 @@ fn draw(rows: &Rows<'_>, image: &mut Image) {
             created = wire::short_timestamp(schema::counter::CREATED, seconds, nanos);
         }
         let value = DOUBLE_FIELD + created.len();
-        let bytes = &mut image.bytes;
         wire::fixed_message(metric_family::METRIC, labels.len() + 2 + value, bytes);
         bytes.extend_from_slice(&labels);
-        wire::fixed_message(image.kind, value, bytes);
+        wire::fixed_message(field, value, bytes);
         wire::double(schema::counter::VALUE, 0.0, bytes);
-        image.slots.push(((bytes.len() - 8) as u32, row.start));
+        slots.push((bytes.len() - 8) as u32);
         created.push_to(bytes);
     }
 }
