@@ -4,6 +4,7 @@
 //! the program starts. Names mean what they mean to net-snmp with all the MIBs of some folders loaded; only the
 //! modules that can matter are read.
 
+mod beneath;
 mod lex;
 mod parse;
 mod resolve;
@@ -20,6 +21,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::{Config, Module, Named, Naming};
+use crate::oid::Oid;
+use beneath::Parents;
 use parse::{Node, Text};
 use scope::Scope;
 use store::Store;
@@ -84,18 +87,25 @@ impl Mibs {
 
     /// Reads the MIBs that can matter to what is named.
     ///
-    /// Those are the modules named, those that define a name given without its module, those that add to a subtree
-    /// that is walked, and what all these import from. Beneath a bare identifier anything may be, so then it is all.
+    /// Those are the modules named, those that define a name given without its module or something at an identifier,
+    /// those that add to a subtree that is walked, and what all these import from.
     fn scope(&self, named: &[&Named]) -> Result<Scope, MibError> {
         let names: BTreeSet<&str> = named.iter().flat_map(|named| named.names()).collect();
-        let is_oid = |name: &&str| name.starts_with(|c: char| c.is_ascii_digit());
-        if names.iter().any(is_oid) {
+        let oids: BTreeSet<Box<[u32]>> =
+            names.iter().filter_map(|name| Some(name.parse::<Oid>().ok()?[..].into())).collect();
+        let oids: Vec<Box<[u32]>> = oids.into_iter().collect();
+        if oids.iter().any(|oid| ENTERPRISES.starts_with(oid)) {
             return self.everything();
         }
+        let names: Vec<&str> = names.into_iter().filter(|name| name.parse::<Oid>().is_err()).collect();
         let mut read = Read { store: &self.store, texts: BTreeMap::new() };
         let modules = names.iter().filter_map(|name| Some(name.split_once("::")?.0));
         // Old and new standard MIBs define the same objects: which one counts is a matter of their order.
         read.add(modules.chain(["RFC1213-MIB"]).filter_map(|module| self.store.find(module)))?;
+        if !oids.is_empty() {
+            let parents = Parents::of(&self.store);
+            read.all(|read| parents.files(&oids, read.nodes()))?;
+        }
         let labels = read.labels();
         let is_unknown = |name: &&str| !name.contains("::") && !labels.contains(name);
         let unknown: Vec<&str> = names.iter().copied().filter(is_unknown).collect();
@@ -103,14 +113,8 @@ impl Mibs {
             read.add(self.store.defining(&unknown).into_iter())?;
         }
         let walked: Vec<&str> = named.iter().flat_map(|named| &named.walk).map(|name| label(name)).collect();
-        loop {
-            let known = read.texts.len();
-            let importing = self.store.importing(&read.open_labels(&walked));
-            read.add(importing.into_iter())?;
-            if read.texts.len() == known {
-                return Ok(link(read.texts.into_values().flatten()));
-            }
-        }
+        read.all(|read| self.store.importing(&read.open_labels(&walked)))?;
+        Ok(link(read.texts.into_values().flatten()))
     }
 
     fn everything(&self) -> Result<Scope, MibError> {
@@ -122,6 +126,9 @@ impl Mibs {
         Ok(scope_of(tree))
     }
 }
+
+/// Beneath is what vendors define: whoever wants this, or what it is beneath, wants about everything.
+const ENTERPRISES: [u32; 6] = [1, 3, 6, 1, 4, 1];
 
 /// Modules that have been read, by their files in the order they are linked in.
 struct Read<'a> {
@@ -138,6 +145,18 @@ impl Read<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads the files that `wanted` names until it names no further ones.
+    fn all<F: IntoIterator<Item = usize>>(&mut self, wanted: impl Fn(&Self) -> F) -> Result<(), MibError> {
+        loop {
+            let known = self.texts.len();
+            let files = wanted(self);
+            self.add(files.into_iter())?;
+            if self.texts.len() == known {
+                return Ok(());
+            }
+        }
     }
 
     fn nodes(&self) -> impl Iterator<Item = &Node> {

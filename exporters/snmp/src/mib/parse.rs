@@ -193,6 +193,32 @@ pub(super) fn is_definition(text: &[u8], start: usize, end: usize) -> bool {
         && matches!(next, Token::Word("OBJECT-TYPE" | "OBJECT" | "MODULE-IDENTITY" | "OBJECT-IDENTITY"))
 }
 
+/// What the definitions of a text are beneath: of each `::= { parent 1 }` the parent, and the arc after it if there is
+/// one.
+pub(super) fn parents(text: &[u8]) -> impl Iterator<Item = (&str, Option<u32>)> {
+    memchr::memmem::find_iter(text, b"::=").filter_map(|at| {
+        let mut reader = Reader::new(text.get(at + 3..)?);
+        if !reader.is(Token::Sign(b'{')) {
+            return None;
+        }
+        let parent = match reader.lexer.next() {
+            Token::Word(label) => label,
+            Token::Number(number) => ROOTS.get(usize::try_from(number).ok()?)?,
+            _ => return None,
+        };
+        let own = reader.arc();
+        let arc = match reader.lexer.next() {
+            Token::Number(number) => Some(number as u32),
+            Token::Word(_) => reader.arc(),
+            _ => own,
+        };
+        Some((parent, arc))
+    })
+}
+
+/// Above everything, by their arcs.
+pub(super) const ROOTS: [&str; 3] = ["ccitt", "iso", "joint-iso-ccitt"];
+
 struct Reader<'a> {
     lexer: Lexer<'a>,
     /// The module that is being read.
@@ -441,6 +467,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The number in `org(3)`, whose word has been read.
+    fn arc(&mut self) -> Option<u32> {
+        if !self.is(Token::Sign(b'(')) {
+            return None;
+        }
+        let arc = if let Token::Number(number) = self.lexer.next() { Some(number as u32) } else { None };
+        self.is(Token::Sign(b')'));
+        arc
+    }
+
     /// `{ parent 1 }`, `{ iso org(3) 6 }`, `{ 1 3 6 }`: a node for each step.
     fn node(&mut self, name: &str, object: Option<Box<Object>>, items: &mut Vec<Item>) {
         if !self.is(Token::Sign(b'{')) {
@@ -449,16 +485,7 @@ impl<'a> Reader<'a> {
         let mut steps: Vec<(Option<Box<str>>, Option<u32>)> = Vec::new();
         loop {
             let step = match self.lexer.next() {
-                Token::Word(label) => {
-                    let mut arc = None;
-                    if self.is(Token::Sign(b'(')) {
-                        if let Token::Number(number) = self.lexer.next() {
-                            arc = Some(number as u32);
-                        }
-                        self.is(Token::Sign(b')'));
-                    }
-                    (Some(label.into()), arc)
-                }
+                Token::Word(label) => (Some(label.into()), self.arc()),
                 Token::Number(number) => (None, Some(number as u32)),
                 Token::Sign(b'}') => break,
                 Token::Assign | Token::End => return,
@@ -471,7 +498,7 @@ impl<'a> Reader<'a> {
         }
         let mut steps = steps.into_iter();
         let Some((first, arc)) = steps.next() else { return };
-        let root = |arc| ["ccitt", "iso", "joint-iso-ccitt"].get(arc as usize).map(|root| (*root).into());
+        let root = |arc| ROOTS.get(arc as usize).map(|root| (*root).into());
         let Some(mut parent): Option<Box<str>> = first.or_else(|| arc.and_then(root)) else { return };
         let Some(mut step) = steps.next() else {
             items.push(Item::Node(Node { label: name.into(), parent, arc, object }));

@@ -63,6 +63,12 @@ impl Scope {
         scope
     }
 
+    /// The names of all modules that are in it.
+    #[cfg(test)]
+    pub(super) fn modules(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(|module| &**module)
+    }
+
     /// Depth first, by arcs; where two objects have one identifier, the older one first.
     fn collect(&mut self, tree: &Tree) {
         let none: Arc<[Box<str>]> = Arc::new([]);

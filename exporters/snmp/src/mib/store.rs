@@ -133,7 +133,7 @@ impl Store {
         let finders: Vec<_> =
             names.iter().map(|name| (memchr::memmem::Finder::new(*name), name.len())).collect();
         let defines = |file: &usize| {
-            let Some(Ok(text)) = self.files.get(*file).map(|file| read(&file.path)) else { return false };
+            let Ok(text) = self.text(*file) else { return false };
             finders.iter().any(|(finder, length)| {
                 finder.find_iter(&text).any(|at| parse::is_definition(&text, at, at + length))
             })
@@ -151,6 +151,11 @@ impl Store {
     /// The file of a module.
     pub(super) fn find(&self, module: &str) -> Option<usize> {
         self.names.get(module).copied()
+    }
+
+    /// Reads a file.
+    pub(super) fn text(&self, file: usize) -> io::Result<Vec<u8>> {
+        self.files.get(file).map_or_else(|| Ok(Vec::new()), |file| read(&file.path))
     }
 
     /// Reads the modules of a file.

@@ -194,3 +194,45 @@ fn labels_have_words_for_numbers_if_that_is_chosen() {
         format!("{oid} EnumAsInfo enum_values: 1: ok 2: stuck")
     );
 }
+
+#[test]
+fn of_an_identifier_only_what_can_be_there_is_read() {
+    let folder = folder();
+    let module = |name: &str, body: &str| {
+        let import = "IMPORTS enterprises FROM SNMPv2-SMI;";
+        folder.write(name, &format!("{name} DEFINITIONS ::= BEGIN {import} {body} END"));
+    };
+    let leaf = "OBJECT-TYPE SYNTAX INTEGER MAX-ACCESS read-only STATUS current DESCRIPTION \"\" ::=";
+    module("OTHER-MIB", "other OBJECT IDENTIFIER ::= { enterprises 88888 }");
+    module(
+        "NUMBERS-MIB",
+        &format!("n OBJECT IDENTIFIER ::= {{ 1 3 6 1 4 1 99999 7 }} nLeaf {leaf} {{ n 1 }}"),
+    );
+    module("WORDS-MIB", &format!("wLeaf {leaf} {{ iso org(3) dod(6) internet(1) p(4) e(1) acme(99999) 8 }}"));
+    module("ORPHAN-MIB", &format!("orphan {leaf} {{ acme 9 }}"));
+    module(
+        "ALIAS-MIB",
+        &format!("alias OBJECT IDENTIFIER ::= {{ acme }} aLeaf {leaf} {{ alias -- so --\n 10 }}"),
+    );
+    module("BESIDE-MIB", "beside OBJECT IDENTIFIER ::= { iso org(3) dod(6) internet(1) p(4) e(1) 88888 }");
+    let mibs = Mibs::open(&[folder.path().to_owned()], Options::default()).unwrap();
+    let read = |walk: &str| {
+        let config = Config::parse(&format!("modules: {{m: {{walk: [{walk}]}}}}")).unwrap();
+        let scope = mibs.scope(&[config.modules["m"].named.as_ref().unwrap()]).unwrap();
+        let mut modules: Vec<_> = scope.modules().map(str::to_owned).collect();
+        modules.sort();
+        modules.join(" ")
+    };
+    assert_eq!(
+        read("1.3.6.1.4.1.99999"),
+        "ACME-MIB ACME-MORE-MIB ALIAS-MIB BESIDE-MIB NUMBERS-MIB ORPHAN-MIB SNMPv2-SMI SNMPv2-TC WORDS-MIB"
+    );
+    let everything = read("1.3.6.1.4");
+    assert!(everything.contains("OTHER-MIB"), "{everything}");
+    let names = |walk: &str| complete(&folder, &format!("  m: {{walk: [{walk}]}}\n")).unwrap().0;
+    let of_all = names("1.3.6.1.4.1.99999, 1.3.6.1.4.1.88888, 1.3.6");
+    for leaf in ["turns", "nLeaf", "wLeaf", "orphan", "aLeaf"] {
+        assert!(names("1.3.6.1.4.1.99999").contains(&format!("name: {leaf}\n")), "{leaf}");
+        assert!(of_all.contains(&format!("name: {leaf}\n")), "{leaf}");
+    }
+}

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::parse::{Enums, Item, NAMELESS, Node, Object, Syntax, Text, Type};
+use super::parse::{self, Enums, Item, NAMELESS, Node, Object, Syntax, Text, Type};
 use super::words::{self, Base};
 
 /// The tree.
@@ -86,7 +86,7 @@ impl Tree {
             any_types: HashMap::new(),
             orphans: Vec::new(),
         };
-        for (arc, label) in ["ccitt", "iso", "joint-iso-ccitt"].into_iter().enumerate() {
+        for (arc, label) in parse::ROOTS.into_iter().enumerate() {
             tree.labels.insert(label.into(), vec![arc]);
             tree.places.push(Place {
                 label: label.into(),
