@@ -38,6 +38,9 @@ const SHARE_WITHIN: Flag = Flag::duration(
 const OWN: [Flag; 8] =
     [PROCFS, SYSFS, ROOTFS, UDEV_DATA, DISABLE_DEFAULTS, DRY_RUN, CONFIG_FILE, SHARE_WITHIN];
 
+/// The word that asks how the collectors fare.
+const DOCTOR: &str = "doctor";
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub struct Args {
@@ -51,10 +54,21 @@ pub struct Args {
     pub roots: Roots,
     /// The collectors that are on.
     pub enabled: Vec<&'static str>,
-    /// Print one page and end.
-    pub dry_run: bool,
+    /// What to do.
+    pub task: Task,
     /// How long what was read is told to other scrapes as well.
     pub share_within: Duration,
+}
+
+/// What the process is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// To be scraped.
+    Serve,
+    /// To read the host once, and print the page.
+    DryRun,
+    /// To read the host once, and say how the collectors fared.
+    Doctor,
 }
 
 /// Reads the command line and the config file that it names; ends the process with a message if they make no sense,
@@ -134,7 +148,11 @@ fn interpret(matches: &ArgMatches) -> Result<Args, String> {
         rootfs: options.text(&ROOTFS).into(),
         udev: options.text(&UDEV_DATA).into(),
     };
-    let dry_run = options.switch(&DRY_RUN);
+    let task = match (matches.contains_id(DOCTOR), options.switch(&DRY_RUN)) {
+        (true, _) => Task::Doctor,
+        (false, true) => Task::DryRun,
+        (false, false) => Task::Serve,
+    };
     let share_within = options.duration(&SHARE_WITHIN)?;
     Ok(Args {
         web: Web::from_matches(matches),
@@ -142,7 +160,7 @@ fn interpret(matches: &ArgMatches) -> Result<Args, String> {
         options,
         roots,
         enabled,
-        dry_run,
+        task,
         share_within,
     })
 }
@@ -185,6 +203,13 @@ pub fn command() -> Command {
                 Arg::new(name).long(name).action(ArgAction::HelpLong).hide(true).help("Print help")
             }),
         );
+    let doctor = Arg::new(DOCTOR)
+        .value_name(DOCTOR)
+        .value_parser([DOCTOR])
+        .hide_possible_values(true)
+        .conflicts_with(DRY_RUN.name);
+    let command =
+        command.arg(doctor.help("Say what each collector can and cannot read here and why, and end"));
     let mut command = Log::add_flags(Web::add_flags(command, ":9100"));
     for flag in &OWN {
         command = add(command, flag, "Host");
@@ -352,6 +377,15 @@ mod tests {
             }
         }
         assert!(parse(&["--runtime.gomaxprocs=1"]).is_ok());
+    }
+
+    #[test]
+    fn what_it_is_started_for() {
+        assert_eq!(parse(&[]).unwrap().task, Task::Serve);
+        assert_eq!(parse(&["--dry-run"]).unwrap().task, Task::DryRun);
+        assert_eq!(parse(&["--path.procfs=/p", "doctor"]).unwrap().task, Task::Doctor);
+        let error = parse(&["docter"]).err().unwrap();
+        assert!(error.contains("[possible values: doctor]"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`scrape`] | one scrape: which collectors run, how they fared |
 //! | [`gathered`], [`page`], [`families`], [`flags`], [`text`] | what collectors are written with: descriptors, flags and filters, numbers and words |
 //! | [`netlink`] | the kernel's routing tables without a file for each number |
+//! | [`doctor`] | how the collectors fare here, for a person |
 //! | [`dbus`] | questions to systemd and logind |
 
 #![allow(clippy::doc_markdown)] // the kernel's words, of which the docs are full, look like code to this lint
@@ -18,6 +19,7 @@ pub mod args;
 pub mod collectors;
 pub mod config;
 pub mod dbus;
+pub mod doctor;
 pub mod families;
 pub mod flags;
 pub mod gathered;

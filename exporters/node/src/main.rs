@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use openmetrics::format::{Format, encode};
 use openmetrics_exporter_toolkit::Exporter;
-use openmetrics_node_exporter::scrape::{Metrics, Node, Selection};
-use openmetrics_node_exporter::{args, give_back_what_the_start_took, share_one_heap};
+use openmetrics_node_exporter::args::{self, Task};
+use openmetrics_node_exporter::doctor::Findings;
+use openmetrics_node_exporter::scrape::{Metrics, Node, Outcome, Selection};
+use openmetrics_node_exporter::{give_back_what_the_start_took, share_one_heap};
 
 /// How long the host may take to be read when nobody waits but a person.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,7 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn main() -> ExitCode {
     share_one_heap();
     let args = args::parse();
-    args.log.init();
+    if args.task != Task::Doctor {
+        args.log.init(); // what it would say the doctor does
+    }
     let node = match Node::new(&args.options, args.roots, &args.enabled) {
         Ok(node) => Arc::new(node.sharing_within(args.share_within)),
         Err(wrong) => {
@@ -26,8 +30,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if args.dry_run {
-        return dry_run(&node);
+    match args.task {
+        Task::DryRun => return dry_run(&node),
+        Task::Doctor => return doctor(&node),
+        Task::Serve => {}
     }
     let (told, states) = (Arc::clone(&node), Arc::clone(&node));
     let held = node.hold_scrapes();
@@ -47,8 +53,10 @@ fn main() -> ExitCode {
 /// What the collectors that are on cannot tell of this host, and why.
 fn skipped(node: &Node) -> Vec<String> {
     let reading = node.read(&Selection::default(), Instant::now() + Duration::from_millis(500));
-    let silent = reading.outcomes().filter(|outcome| !outcome.problems.is_empty());
-    silent.map(|outcome| format!("{}: {}", outcome.name, outcome.problems.join("; "))).collect()
+    let silent = reading.outcomes().filter(|outcome| outcome.reasons().next().is_some());
+    let line =
+        |outcome: &Outcome| format!("{}: {}", outcome.name, outcome.reasons().collect::<Vec<_>>().join("; "));
+    silent.map(line).collect()
 }
 
 /// Reads the host once, prints the page, and says on the side how each collector fared.
@@ -58,14 +66,23 @@ fn dry_run(node: &Node) -> ExitCode {
     let report = encode(&reading, Format::TEXT_0_0_4, &mut page);
     let written = std::io::stdout().write_all(&page);
     for outcome in reading.outcomes() {
-        match outcome.problems.as_slice() {
-            [] => eprintln!("{:20} ok", outcome.name),
-            problems => problems.iter().for_each(|problem| eprintln!("{:20} {problem}", outcome.name)),
+        if outcome.reasons().next().is_none() {
+            eprintln!("{:20} ok", outcome.name);
         }
+        outcome.reasons().for_each(|why| eprintln!("{:20} {why}", outcome.name));
     }
     for refusal in report.refusals() {
         eprintln!("left out: {refusal}");
     }
     eprintln!("{} samples", report.points());
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Reads the host once, and says how each collector fares; whether all is well is the exit code.
+fn doctor(node: &Node) -> ExitCode {
+    let reading = node.read(&Selection::default(), Instant::now() + PATIENCE);
+    let report = encode(&reading, Format::TEXT_0_0_4, &mut Vec::new());
+    let found = Findings::new(reading.outcomes(), report.points());
+    let written = std::io::stdout().write_all(found.to_string().as_bytes());
+    if written.is_ok() && found.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

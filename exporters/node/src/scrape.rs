@@ -318,10 +318,15 @@ impl Slot {
 }
 
 impl Outcome {
+    /// Why there is less to tell than there could be; nothing if all went well.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.problems.iter().chain(&self.asides).map(String::as_str)
+    }
+
     /// Says what is wrong once, when it changes, and not on every scrape.
     fn log(&self) {
         let collector = self.name;
-        let reasons: Vec<&str> = self.problems.iter().chain(&self.asides).map(String::as_str).collect();
+        let reasons: Vec<&str> = self.reasons().collect();
         match (reasons.as_slice(), self.errors) {
             ([], _) => tracing::debug!(collector, "fine"),
             ([reason], 0) => tracing::debug!(collector, reason, "nothing to tell"),
