@@ -1,79 +1,186 @@
-//! Looking for bytes sixteen at a time.
+//! Looking for bytes sixteen at a time, and more where the machine can.
 //!
 //! What is looked for is told by plain functions on slices, which give what a loop over the bytes would give. Every
-//! x86-64 machine has the instructions that are used here (SSE2), so nothing has to be detected; other machines look at
-//! eight bytes at a time, or one. The tests compare both with a loop.
+//! x86-64 machine has the instructions that most of it takes (SSE2), so nothing has to be detected; other machines look
+//! at eight bytes at a time, or one. What machines with AVX2 do better, and most have it, is behind [`Machine`]. The
+//! tests compare all with a loop.
 //!
-//! This module is allowed `unsafe`, for one thing only: those instructions, on sixteen bytes that a reference vouches
-//! for. No pointer leaves it and none is computed.
+//! This module is allowed `unsafe`, for one thing only: those instructions, on bytes that a reference vouches for. No
+//! pointer leaves it.
 #![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 use machine::Block;
 #[cfg(not(target_arch = "x86_64"))]
 use plain as machine;
+#[cfg(target_arch = "x86_64")]
+pub(super) use wide::Wide;
 
-/// Where the special bytes of a text are: quotes, backslashes and line feeds. They are found 64 bytes at a time, and each
-/// byte is looked at about once, however short the strings and lines are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Specials {
-    /// Where the 64 bytes begin that were looked at last, and a bit for each of them that is special.
-    start: usize,
-    bits: u64,
+/// What depends on the machine.
+pub(super) trait Machine: Copy {
+    /// Runs what asks this machine for more than others have.
+    fn run<W: Work>(self, work: W) -> W::Output;
+
+    /// A bit for each special byte, the first byte's lowest.
+    fn specials(self, window: &[u8; WINDOW]) -> u32;
+
+    /// A bit for each byte that is another one in both.
+    fn differences(self, left: &[u8; WINDOW], right: &[u8; WINDOW]) -> u32;
+
+    /// The digits at the beginning, perhaps none, with a point before, among or after them. `None` if their end is not
+    /// seen, or the machine has no quick way.
+    fn decimal(self, bytes: &[u8; SIZE]) -> Option<Decimal>;
 }
 
-/// How many bytes [`Specials`] looks at together.
-const WINDOW: usize = 64;
+/// What is compiled for a machine by itself. (A closure cannot be told that it has to be inlined.)
+pub(super) trait Work {
+    type Output;
 
-impl Specials {
-    /// The first special byte from `i` on. The text has to be the same in every call.
+    fn run(self) -> Self::Output;
+}
+
+/// Digits without a sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decimal {
+    /// What they come to without the point.
+    pub(super) mantissa: u64,
+    pub(super) has_point: bool,
+    /// How many come after the point.
+    pub(super) fraction: usize,
+    /// How many bytes it has, the point included.
+    pub(super) end: usize,
+}
+
+/// Every machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Any;
+
+impl Machine for Any {
     #[inline]
-    pub(super) fn next(&mut self, bytes: &[u8], i: usize) -> Option<usize> {
-        let from = i.wrapping_sub(self.start);
-        if from < WINDOW {
-            let bits = self.bits >> from;
-            if bits != 0 {
-                return Some(i + bits.trailing_zeros() as usize);
-            }
-        }
-        self.look(bytes, i)
+    fn run<W: Work>(self, work: W) -> W::Output {
+        work.run()
     }
 
-    /// The same in the windows that follow.
-    #[inline(never)]
-    fn look(&mut self, bytes: &[u8], mut i: usize) -> Option<usize> {
-        let from = i.wrapping_sub(self.start);
-        if from < WINDOW && self.bits != 0 {
-            i = self.start + WINDOW; // there are none before
-        }
-        loop {
-            let rest = bytes.get(i..).filter(|rest| !rest.is_empty())?;
-            self.start = i;
-            self.bits = match rest.first_chunk() {
-                Some(window) => specials(window),
-                None => last_specials(rest),
-            };
-            if self.bits != 0 {
-                return Some(i + self.bits.trailing_zeros() as usize);
+    #[inline]
+    fn specials(self, window: &[u8; WINDOW]) -> u32 {
+        match (window.first_chunk(), window.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u32::from(Block::new(first).specials()) | u32::from(Block::new(last).specials()) << SIZE
             }
-            i += WINDOW;
+            _ => 0, // not reached: the window is twice as long
         }
+    }
+
+    #[inline]
+    fn differences(self, left: &[u8; WINDOW], right: &[u8; WINDOW]) -> u32 {
+        let blocks = |of: &[u8; WINDOW]| Some([*of.first_chunk()?, *of.last_chunk()?]);
+        match (blocks(left), blocks(right)) {
+            (Some([a, b]), Some([c, d])) => {
+                let bits = |left, right| u32::from(Block::new(left).differences(Block::new(right)));
+                bits(&a, &c) | bits(&b, &d) << SIZE
+            }
+            _ => 0, // not reached: a window is two blocks
+        }
+    }
+
+    #[inline]
+    fn decimal(self, _: &[u8; SIZE]) -> Option<Decimal> {
+        None
     }
 }
 
-/// The special bytes of what is left at the end of a text.
-#[cold]
-fn last_specials(rest: &[u8]) -> u64 {
-    let mut window = [0; WINDOW];
-    window.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    specials(&window)
+/// Machines that are none of those with more.
+#[cfg(not(target_arch = "x86_64"))]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wide {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Wide {
+    pub(super) fn detect() -> Option<Self> {
+        None
+    }
 }
 
-/// A bit for each special byte, the first byte's lowest.
-#[inline]
-fn specials(window: &[u8; WINDOW]) -> u64 {
-    let blocks = window.chunks_exact(SIZE).filter_map(|block| block.first_chunk());
-    let bits = |block| u64::from(Block::new(block).specials());
-    blocks.zip([0, 16, 32, 48]).fold(0, |all, (block, shift)| all | bits(block) << shift)
+#[cfg(not(target_arch = "x86_64"))]
+impl Machine for Wide {
+    fn run<W: Work>(self, _: W) -> W::Output {
+        match self {}
+    }
+
+    fn specials(self, _: &[u8; WINDOW]) -> u32 {
+        match self {}
+    }
+
+    fn differences(self, _: &[u8; WINDOW], _: &[u8; WINDOW]) -> u32 {
+        match self {}
+    }
+
+    fn decimal(self, _: &[u8; SIZE]) -> Option<Decimal> {
+        match self {}
+    }
+}
+
+/// How many bytes a [`Machine`] looks at together.
+pub(super) const WINDOW: usize = 32;
+
+/// A text of which windows of bytes are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'t> {
+    text: &'t str,
+    /// Behind the last place from which a whole window can be read.
+    windows: usize,
+}
+
+#[allow(clippy::inline_always)] // see `Machine`
+impl<'t> Text<'t> {
+    #[inline(always)]
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, windows: (text.len() + 1).saturating_sub(WINDOW) }
+    }
+
+    #[inline(always)]
+    pub(super) fn as_str(self) -> &'t str {
+        self.text
+    }
+
+    #[inline(always)]
+    pub(super) fn as_bytes(self) -> &'t [u8] {
+        self.text.as_bytes()
+    }
+
+    #[inline(always)]
+    pub(super) fn byte(self, i: usize) -> Option<u8> {
+        self.as_bytes().get(i).copied()
+    }
+
+    /// So many bytes from `i` on, at most [`WINDOW`]. None are told where less than that are left.
+    ///
+    /// Whatever is read, one comparison says that it is there; a slice of a slice takes three.
+    #[inline(always)]
+    pub(super) fn window<const LENGTH: usize>(self, i: usize) -> Option<&'t [u8; LENGTH]> {
+        const { assert!(LENGTH <= WINDOW) };
+        if i >= self.windows {
+            return None;
+        }
+        // SAFETY: `i` lies so far before the end of the text that `WINDOW` bytes follow, and arrays of bytes want no
+        // alignment.
+        Some(unsafe { &*self.text.as_ptr().add(i).cast() })
+    }
+}
+
+/// The first special byte from `i` on: a quote, a backslash or a line feed. Not told at the end of the text.
+#[allow(clippy::inline_always)] // see `Machine`
+#[inline(always)]
+pub(super) fn special(machine: impl Machine, text: Text<'_>, mut i: usize) -> Option<usize> {
+    loop {
+        let bits = machine.specials(text.window(i)?);
+        if bits != 0 {
+            return Some(i + bits.trailing_zeros() as usize);
+        }
+        i += WINDOW;
+    }
 }
 
 /// The first byte from `i` on that is none of `A-Za-z0-9_:`.
@@ -90,42 +197,37 @@ pub(super) fn other_than_name(bytes: &[u8], mut i: usize) -> Option<usize> {
     rest.iter().position(|byte| !is_name(byte)).map(|at| i + at)
 }
 
-/// How many bytes two slices have in common at their beginnings.
-#[inline]
-pub(super) fn common(left: &[u8], right: &[u8]) -> usize {
-    let mut i = 0;
-    while let (Some(a), Some(b)) = (chunk(left, i), chunk(right, i)) {
-        if let Some(at) = Block::new(a).difference(Block::new(b)) {
-            return i + at;
+/// How many bytes from the two places on are the same in both; those beyond `enough` may be left out of it. Not told at
+/// the end of the text.
+#[allow(clippy::inline_always)] // see `Machine`
+#[inline(always)]
+pub(super) fn common(
+    machine: impl Machine,
+    text: Text<'_>,
+    (left, right): (usize, usize),
+    enough: usize,
+) -> Option<usize> {
+    let mut done = 0;
+    while done < enough {
+        let bits = machine.differences(text.window(left + done)?, text.window(right + done)?);
+        if bits != 0 {
+            return Some(done + bits.trailing_zeros() as usize);
         }
-        i += SIZE;
+        done += WINDOW;
     }
-    let rest = left.iter().zip(right).skip(i);
-    i + rest.take_while(|(a, b)| a == b).count()
+    Some(done)
 }
 
-/// Whether as many bytes from `left` on are those from `right` on.
-#[inline]
-pub(super) fn same(bytes: &[u8], mut left: usize, mut right: usize, mut length: usize) -> bool {
-    while let (Some(a), Some(b)) = (chunk(bytes, left), chunk(bytes, right)) {
-        let same = Block::new(a).difference(Block::new(b)).unwrap_or(SIZE);
-        if length <= SIZE || same < SIZE {
-            return same >= length;
-        }
-        (left, right, length) = (left + SIZE, right + SIZE, length - SIZE);
-    }
-    match (bytes.get(left..left + length), bytes.get(right..right + length)) {
-        (Some(left), Some(right)) => left == right,
-        _ => false,
-    }
-}
-
-/// Whether `length` bytes from `i` on, at most sixteen, are those at the beginning of a block. Not told at the end of
-/// the text.
-#[inline]
-pub(super) fn begins(bytes: &[u8], i: usize, block: &[u8; SIZE], length: usize) -> bool {
-    chunk(bytes, i)
-        .is_some_and(|chunk| Block::new(chunk).difference(Block::new(block)).unwrap_or(SIZE) >= length)
+/// Whether both windows begin with the same bytes, so many of them, which have to be fewer than there are.
+#[allow(clippy::inline_always)] // see `Machine`
+#[inline(always)]
+pub(super) fn begin_alike(
+    machine: impl Machine,
+    left: &[u8; WINDOW],
+    right: &[u8; WINDOW],
+    length: usize,
+) -> bool {
+    length < WINDOW && machine.differences(left, right) & ((1 << length) - 1) == 0
 }
 
 /// How many bytes are looked at together.
@@ -171,8 +273,8 @@ mod machine {
         }
 
         #[inline]
-        pub(super) fn difference(self, other: Self) -> Option<usize> {
-            first(self.equals(other).bits() ^ 0xffff)
+        pub(super) fn differences(self, other: Self) -> u16 {
+            !self.equals(other).bits() as u16
         }
 
         #[inline]
@@ -259,22 +361,31 @@ mod plain {
         }
 
         #[inline]
-        pub(super) fn difference(self, other: Self) -> Option<usize> {
-            let [left, right] = [self, other].map(|block| u128::from_le_bytes(block.0));
-            let differ = left ^ right;
-            (differ != 0).then(|| (differ.trailing_zeros() / 8) as usize)
+        pub(super) fn differences(self, other: Self) -> u16 {
+            let bits = self.0.iter().zip(other.0).rev();
+            bits.fold(0, |bits, (left, right)| bits << 1 | u16::from(*left != right))
         }
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use quickcheck::quickcheck;
 
-    /// Bytes among which those looked for are common, at the length given.
-    fn of(picks: &[u8]) -> Vec<u8> {
-        let alphabet = b"abzABZ019_:@[`{/;\"\\\n =\x80\xff\0";
-        picks.iter().map(|pick| alphabet.get(usize::from(*pick)).copied().unwrap_or(b'a')).collect()
+    /// A text in which the bytes looked for are common, of at least the length given, and enough behind it that all of
+    /// that is told.
+    fn of(picks: &[u8]) -> String {
+        let alphabet: Vec<_> = "abzABZ019_:@[`{/;\"\\\n =\u{80}\u{7ff}\0".chars().collect();
+        let picked = picks.iter().map(|pick| alphabet.get(usize::from(*pick)).copied().unwrap_or('a'));
+        picked.chain(std::iter::repeat_n('"', 2 * WINDOW)).collect()
+    }
+
+    fn on_both<R: PartialEq + std::fmt::Debug>(any: R, wide: impl FnOnce(Wide) -> R) -> R {
+        if let Some(machine) = Wide::detect() {
+            assert_eq!(any, wide(machine));
+        }
+        any
     }
 
     fn is_special(byte: u8) -> bool {
@@ -287,31 +398,38 @@ mod tests {
 
     quickcheck! {
         fn found_as_by_a_loop(picks: Vec<u8>, from: usize) -> bool {
-            let bytes = of(&picks);
+            let text = of(&picks);
+            let bytes = text.as_bytes();
             let from = from % (bytes.len() + 2);
             let expected = |is: fn(u8) -> bool| (from..bytes.len()).find(|at| bytes.get(*at).is_some_and(|b| is(*b)));
-            let mut specials = Specials::default();
-            let mut found = vec![];
-            while let Some(at) = specials.next(&bytes, found.last().map_or(0, |at| at + 1)) {
-                found.push(at);
-            }
-            let all: Vec<_> = (0..bytes.len()).filter(|at| is_special(bytes[*at])).collect();
-            found == all
-                && specials.next(&bytes, from) == expected(is_special)
-                && other_than_name(&bytes, from) == expected(|byte| !is_name(byte))
+            let found = on_both(special(Any, Text::new(&text), from), |wide| special(wide, Text::new(&text), from));
+            let is_told = from + WINDOW <= bytes.len();
+            found == expected(is_special).filter(|_| is_told)
+                && other_than_name(bytes, from) == expected(|byte| !is_name(byte))
         }
 
-        fn common_as_by_a_loop(picks: Vec<u8>, change: Option<usize>, cut: usize) -> bool {
+        fn common_as_by_a_loop(picks: Vec<u8>, change: Option<usize>) -> bool {
             let left = of(&picks);
             let mut right = left.clone();
-            if let Some(byte) = change.and_then(|at| right.get_mut(at % left.len().max(1))) {
-                *byte = byte.wrapping_add(1);
+            if let Some((at, c)) = change.and_then(|at| left.char_indices().nth(at % left.len())) {
+                let end = at + c.len_utf8();
+                right.replace_range(at..end, "x");
             }
-            let both = [left.as_slice(), &right, b"a"].concat();
-            let agrees = same(&both, 0, left.len(), left.len()) == (left == right)
-                && !same(&both, 0, left.len(), left.len() + 2);
-            right.truncate(cut % (right.len() + 1));
-            agrees && common(&left, &right) == left.iter().zip(&right).take_while(|(a, b)| a == b).count()
+            let both = [&*left, &*right].concat();
+            let pairs = left.bytes().zip(right.bytes());
+            let expected = pairs.take_while(|(a, b)| a == b).count();
+            let (text, places) = (Text::new(&both), (0, left.len()));
+            let enough = left.len() - WINDOW;
+            let found = on_both(common(Any, text, places, enough), |wide| common(wide, text, places, enough));
+            found == Some(expected) || expected >= enough && found.is_some_and(|found| found >= enough)
+        }
+
+        fn names_begin_alike_or_not(picks: Vec<u8>, length: usize) -> bool {
+            let (left, right) = (of(&picks), of(picks.get(1..).unwrap_or_default()));
+            let window = |of: &str| *Text::new(of).window::<WINDOW>(0).unwrap_or(&[0; WINDOW]);
+            let (a, b, length) = (window(&left), window(&right), length % (WINDOW + 3));
+            let alike = on_both(begin_alike(Any, &a, &b, length), |wide| begin_alike(wide, &a, &b, length));
+            alike == (length < WINDOW && a.get(..length) == b.get(..length))
         }
     }
 
@@ -330,9 +448,9 @@ mod tests {
                     "{byte}"
                 );
                 assert_eq!(found, (twin.specials(), twin.other_than_name()), "{byte}");
-                let differs = (byte != b'a').then_some(at);
-                assert_eq!(block.difference(machine::Block::new(&[b'a'; SIZE])), differs, "{byte}");
-                assert_eq!(twin.difference(plain::Block::new(&[b'a'; SIZE])), differs, "{byte}");
+                let differs = u16::from(byte != b'a') << at;
+                assert_eq!(block.differences(machine::Block::new(&[b'a'; SIZE])), differs, "{byte}");
+                assert_eq!(twin.differences(plain::Block::new(&[b'a'; SIZE])), differs, "{byte}");
             }
         }
     }

@@ -38,7 +38,8 @@ use std::fmt;
 use memchr::{memchr, memrchr};
 
 pub use super::Dialect;
-use super::fast::{self, Shape};
+use super::blocks::{Any, Machine, Wide};
+use super::fast;
 use super::grammar::{self, Line};
 use crate::error::Position;
 use crate::model::{MetricType, Number, Timestamp};
@@ -216,6 +217,21 @@ pub(super) struct LabelParts {
     pub(super) value: Part,
 }
 
+impl Part {
+    #[inline]
+    fn shifted(self, by: usize) -> Self {
+        Self { start: self.start + by, end: self.end + by, ..self }
+    }
+}
+
+impl LabelParts {
+    /// The same so many bytes later.
+    #[inline]
+    pub(super) fn shifted(self, by: usize) -> Self {
+        Self { name: self.name.shifted(by), value: self.value.shifted(by) }
+    }
+}
+
 /// A label as the input has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -265,6 +281,8 @@ pub struct Sample<'a> {
 pub(super) struct Likeness {
     /// The line has no blanks, quotes and commas to spare, so what has the same text has the same parts.
     pub(super) canonical: bool,
+    /// How many bytes at the beginning are the same, at least up to the end of its series or of the other one.
+    pub(super) common: usize,
     /// The name is the same.
     pub(super) name: bool,
     /// The labels have the same names in the same order.
@@ -573,6 +591,7 @@ impl std::error::Error for Fault {}
 ///
 /// Memory stays that of one line's parts. Time is linear in the input.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // each stands for itself; there is no state machine in them
 pub struct Entries<'a> {
     input: &'a [u8],
     dialect: Dialect,
@@ -581,8 +600,10 @@ pub struct Entries<'a> {
     base: usize,
     /// The next line, in `text`.
     at: usize,
-    /// What the fast path keeps from line to line.
-    shape: Shape,
+    /// Whether the last sample was read by the fast path, from this text.
+    known: bool,
+    /// Whether the machine can do more than others.
+    wide: Option<Wide>,
     line: LineSpan,
     end: End,
     /// The last sample and the one before it; which is which says `second`.
@@ -615,7 +636,8 @@ impl<'a> Entries<'a> {
             text: "",
             base: 0,
             at: 0,
-            shape: Shape::default(),
+            known: false,
+            wide: Wide::detect(),
             line: LineSpan { number: 0, span: ByteSpan::default() },
             end: End::Ahead,
             samples: Default::default(),
@@ -697,13 +719,20 @@ impl<'a> Entries<'a> {
         if self.end != End::Ahead || self.reference {
             return false;
         }
-        let Self { dialect, text, base, at, shape, samples: [first, second], .. } = self;
+        let Self { dialect, text, base, at, known, wide, samples: [first, second], .. } = self;
         if matches!(text.as_bytes().get(*at), None | Some(b'#')) {
             return false;
         }
         // What is read next takes the place of the sample before the last one.
-        let (last, next) = if self.second { (second, first) } else { (first, second) };
-        let Some(end) = fast::sample(*dialect, text, *base, *at, shape, last, next) else { return false };
+        let (before, out) = if self.second { (&*second, first) } else { (&*first, second) };
+        let (dialect, text, base, at) = (*dialect, *text, *base, *at);
+        let known = std::mem::take(known);
+        let end = match *wide {
+            Some(machine) => machine.run(fast::Line { machine, dialect, text, base, at, known, before, out }),
+            None => Any.run(fast::Line { machine: Any, dialect, text, base, at, known, before, out }),
+        };
+        let Some(end) = end else { return false };
+        self.known = true;
         self.second = !self.second;
         self.pass(end);
         true
@@ -737,7 +766,7 @@ impl<'a> Entries<'a> {
         }
         if !self.reference {
             if self.dialect == Dialect::Prometheus && self.text.as_bytes().get(self.at) == Some(&b'\n') {
-                self.shape.forget();
+                self.known = false;
                 self.pass(self.at);
                 return Some(Ok(Line::Blank));
             }
@@ -766,7 +795,7 @@ impl<'a> Entries<'a> {
         next.text = self.text;
         next.base = self.base;
         next.likeness = Likeness { escaped: true, ..Likeness::default() };
-        self.shape.forget();
+        self.known = false;
         let parsed = grammar::line(self.dialect, self.quoted_names, line, self.line, next);
         if matches!(parsed, Ok(Line::Sample)) {
             self.second = !self.second;
@@ -810,7 +839,7 @@ impl<'a> Entries<'a> {
 
     fn read_on(&mut self, text: &'a str, base: usize) {
         (self.text, self.base, self.at) = (text, base, 0);
-        self.shape.restart();
+        self.known = false;
     }
 
     /// What there is to say at the end.

@@ -1,5 +1,6 @@
 //! Numbers and timestamps from their text, once a grammar has found where they are.
 
+use super::blocks::{Any, Decimal, Machine, Text};
 use crate::model::{Number, Timestamp};
 
 /// The value of a `number`: an integer where it is written as one and fits 64 bits, else the nearest double.
@@ -19,7 +20,7 @@ pub(crate) fn number(text: &str) -> Number {
 
 /// The number that the whole of a label's value is, such as an upper bound.
 pub(crate) fn parse(text: &str) -> Option<Number> {
-    match scan(text, 0) {
+    match scan(Any, Text::new(text), 0) {
         Some(found) if found.end == text.len() => Some(found.number()),
         _ => super::grammar::is_number(text).then(|| number(text)),
     }
@@ -66,25 +67,16 @@ impl Scanned {
 /// the grammar: words such as `NaN`, and what is no number at all.
 #[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
 #[inline(always)]
-pub(super) fn scan(text: &str, start: usize) -> Option<Scanned> {
-    let bytes = text.as_bytes();
-    let at = |i: usize| bytes.get(i).copied().unwrap_or_default();
+pub(super) fn scan(machine: impl Machine, text: Text<'_>, start: usize) -> Option<Scanned> {
+    let at = |i: usize| text.byte(i).unwrap_or_default();
     let negative = at(start) == b'-';
     let first = start + usize::from(matches!(at(start), b'-' | b'+'));
-    // Beyond 19 digits the mantissa wraps, and is not used.
-    let (mut mantissa, mut i) = digits(bytes, first, 0);
-    let whole_digits = i - first;
-    let mut count = whole_digits;
-    let mut scale = 0_i64;
-    let is_whole = at(i) != b'.';
-    if !is_whole {
-        let end;
-        (mantissa, end) = digits(bytes, i + 1, mantissa);
-        let fraction_digits = end - i - 1;
-        count += fraction_digits;
-        scale = -(fraction_digits as i64);
-        i = end;
-    }
+    let Decimal { mantissa, has_point, fraction, end } = decimal(machine, text, first);
+    // Beyond 19 digits the mantissa wrapped, and is not used.
+    let mut count = end - usize::from(has_point);
+    let mut scale = -(fraction as i64);
+    let is_whole = !has_point;
+    let mut i = first + end;
     if count == 0 {
         return None;
     }
@@ -92,7 +84,7 @@ pub(super) fn scan(text: &str, start: usize) -> Option<Scanned> {
     if has_exponent {
         let falls = at(i + 1) == b'-';
         let first = i + 1 + usize::from(matches!(at(i + 1), b'-' | b'+'));
-        let (exponent, end) = digits(bytes, first, 0);
+        let (exponent, end) = digits(text, first, 0);
         if end == first {
             return None;
         }
@@ -103,7 +95,7 @@ pub(super) fn scan(text: &str, start: usize) -> Option<Scanned> {
         i = end;
     }
     if count > 19 {
-        return Some(Scanned::new(number(text.get(start..i)?), i));
+        return Some(Scanned::new(number(text.as_str().get(start..i)?), i));
     }
     if is_whole && !has_exponent && count <= 18 {
         let below_zero = negative && mantissa != 0;
@@ -119,15 +111,31 @@ pub(super) fn scan(text: &str, start: usize) -> Option<Scanned> {
             let value = if negative { -value } else { value };
             Some(Scanned { kind: Kind::Float, bits: value.to_bits(), end: i })
         }
-        _ => Some(Scanned::new(number(text.get(start..i)?), i)),
+        _ => Some(Scanned::new(number(text.as_str().get(start..i)?), i)),
     }
+}
+
+/// The digits from `first` on, perhaps none, with a point or without. The mantissa wraps beyond 19 digits.
+#[allow(clippy::inline_always)] // as above
+#[inline(always)]
+pub(super) fn decimal(machine: impl Machine, text: Text<'_>, first: usize) -> Decimal {
+    if let Some(found) = text.window(first).and_then(|window| machine.decimal(window)) {
+        return found;
+    }
+    let (mantissa, end) = digits(text, first, 0);
+    if text.byte(end) != Some(b'.') {
+        return Decimal { mantissa, has_point: false, fraction: 0, end: end - first };
+    }
+    let point = end;
+    let (mantissa, end) = digits(text, point + 1, mantissa);
+    Decimal { mantissa, has_point: true, fraction: end - point - 1, end: end - first }
 }
 
 /// Digits from `i` on, added to `value`; gives what they come to and their end. The sum wraps beyond 19 digits.
 #[allow(clippy::inline_always)] // a number handed on through memory costs more than reading it
 #[inline(always)]
-pub(super) fn digits(bytes: &[u8], mut i: usize, mut value: u64) -> (u64, usize) {
-    while let Some(chunk) = bytes.get(i..).and_then(|rest| rest.first_chunk::<8>()) {
+pub(super) fn digits(text: Text<'_>, mut i: usize, mut value: u64) -> (u64, usize) {
+    while let Some(chunk) = text.window(i) {
         let (digits, count) = eight_digits(u64::from_le_bytes(*chunk));
         value = value.wrapping_mul(*WHOLE_POWERS.get(count).unwrap_or(&1)).wrapping_add(digits);
         i += count;
@@ -135,14 +143,15 @@ pub(super) fn digits(bytes: &[u8], mut i: usize, mut value: u64) -> (u64, usize)
             return (value, i);
         }
     }
-    while let Some(digit) = bytes.get(i).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
+    while let Some(digit) = text.byte(i).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
         i += 1;
     }
     (value, i)
 }
 
-const WHOLE_POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+pub(super) const WHOLE_POWERS: [u64; 10] =
+    [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
 /// The digits at the beginning of eight bytes, the first of them lowest: what they come to and how many there are. All
 /// at once, since how many there are is hard to foresee, and a branch that is not foreseen costs more than all of this.
@@ -236,6 +245,7 @@ fn nanoseconds(nanos: i128) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::blocks::Wide;
     use super::*;
     use quickcheck::quickcheck;
 
@@ -294,8 +304,9 @@ mod tests {
             let exponent = exponent.map_or(String::new(), |exponent| format!("e{exponent}"));
             let text = format!("{sign}{whole}{fraction}{exponent}");
             let expected = number(&text);
-            let found = scan(&format!("{text} 1"), 0).unwrap();
-            found.number() == expected && found.end == text.len()
+            let line = format!("{text} 1 {:70}", "");
+            let is_so = |found: Option<Scanned>| found.is_some_and(|f| f.number() == expected && f.end == text.len());
+            is_so(scan(Any, Text::new(&line), 0)) && Wide::detect().is_none_or(|wide| is_so(scan(wide, Text::new(&line), 0)))
         }
 
         fn numbers_are_those_of_the_grammar(text: String, picks: Vec<u8>) -> bool {

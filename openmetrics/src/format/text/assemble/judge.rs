@@ -481,7 +481,7 @@ impl<'a> Judge<'a> {
     /// bucket. `None`, and nothing done, if there is more to look at.
     #[inline]
     fn next(&mut self, before: &Sample<'a>, sample: &Sample<'a>, line: LineSpan) -> Option<Placed> {
-        let is_like = sample.likeness.name && sample.likeness.bare && !self.last_name.is_empty();
+        let is_like = sample.likeness.bare && !self.last_name.is_empty();
         if !is_like {
             return None;
         }

@@ -17,7 +17,6 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::super::Dialect;
-use super::super::blocks;
 use super::super::entries::{ByteSpan, Entries, Entry, LabelParts, LineSpan, RawLabel, Sample};
 use super::findings::Place;
 use super::judge::is_grouped;
@@ -174,18 +173,19 @@ impl<'a> Seen<'a> {
     /// no escapes are in them: the texts differ first where the values do.
     #[inline]
     pub(super) fn difference(&self, before: &Sample<'a>, sample: &Sample<'a>) -> Option<Difference> {
-        if !self.has_last || !sample.likeness.labels || sample.likeness.escaped || before.likeness.escaped {
+        let likeness = &sample.likeness;
+        let is_told = self.has_last && likeness.name && likeness.labels;
+        if !is_told || likeness.escaped || before.likeness.escaped {
             return None;
         }
-        let labels = |of: &Sample<'a>| {
-            let text = of.text.as_bytes();
-            text.get(of.name.end.wrapping_sub(of.base)..of.series.end.wrapping_sub(of.base))
+        let byte = |of: &Sample<'a>| {
+            let at = of.series.start + likeness.common;
+            of.text.as_bytes().get(at.wrapping_sub(of.base)).copied().filter(|_| at < of.series.end)
         };
-        let (old, new) = (labels(before)?, labels(sample)?);
-        let at = blocks::common(old, new);
-        let (Some(&old), Some(&new)) = (old.get(at), new.get(at)) else { return None };
+        let (old, new) = (byte(before)?, byte(sample)?);
         // Where a value ends the other one goes on, and comes later.
-        Some(Difference { at: sample.name.end + at, rises: old == b'"' || (new != b'"' && new > old) })
+        let rises = old == b'"' || (new != b'"' && new > old);
+        Some(Difference { at: sample.series.start + likeness.common, rises })
     }
 
     /// The label that was not the metric's in the sample before.
@@ -332,14 +332,7 @@ impl<'a> Seen<'a> {
         of: Of<'_>,
         offset: usize,
     ) -> Found {
-        let spread = spread(hash);
-        let found = self
-            .table
-            .find(spread, |noted| {
-                noted.hash == hash && self.is_same(noted.offset as usize, sample, special, of)
-            })
-            .map(|noted| noted.offset as usize);
-        match found {
+        match self.noted(hash, sample, special, of) {
             Some(at) if at == self.current => Found::Current,
             Some(at) => {
                 self.current = at;
@@ -347,11 +340,22 @@ impl<'a> Seen<'a> {
             }
             None => {
                 self.current = offset;
-                let noted = Noted { hash, offset: u32::try_from(offset).unwrap_or(u32::MAX) };
-                self.table.insert_unique(spread, noted, |noted| self::spread(noted.hash));
+                self.note(hash, offset);
                 Found::New
             }
         }
+    }
+
+    /// Where the metric was first, if it is in the table.
+    fn noted(&self, hash: u32, sample: &Sample<'_>, special: Option<usize>, of: Of<'_>) -> Option<usize> {
+        let is_it =
+            |noted: &Noted| noted.hash == hash && self.is_same(noted.offset as usize, sample, special, of);
+        self.table.find(spread(hash), is_it).map(|noted| noted.offset as usize)
+    }
+
+    fn note(&mut self, hash: u32, offset: usize) {
+        let noted = Noted { hash, offset: u32::try_from(offset).unwrap_or(u32::MAX) };
+        self.table.insert_unique(spread(hash), noted, |noted| spread(noted.hash));
     }
 
     /// Whether the lines of the family so far, which are sorted, have their metrics in turns.
@@ -368,7 +372,7 @@ impl<'a> Seen<'a> {
         true
     }
 
-    /// Notes the metrics of lines that are known to have each one once.
+    /// Notes the metrics of lines that have been looked at, each by its first line.
     fn note_stretch(&mut self, of: Of<'_>, stretch: ByteSpan) {
         let Some(lines) = self.input.get(stretch.start..stretch.end) else { return };
         let mut entries = self.entries(lines);
@@ -384,9 +388,9 @@ impl<'a> Seen<'a> {
                 continue; // a further sample of the same metric
             }
             // The line is where its series begins, but for blanks.
-            let offset = stretch.start + sample.series.start;
-            let noted = Noted { hash, offset: u32::try_from(offset).unwrap_or(u32::MAX) };
-            self.table.insert_unique(spread(hash), noted, |noted| spread(noted.hash));
+            if self.noted(hash, sample, None, of).is_none() {
+                self.note(hash, stretch.start + sample.series.start);
+            }
         }
     }
 
@@ -636,7 +640,7 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
-    use crate::format::assemble::check;
+    use crate::format::assemble::{Finding, check};
     use quickcheck::quickcheck;
 
     /// Whether a family with these labels is found to repeat itself exactly if it does.
@@ -649,6 +653,21 @@ mod tests {
         let repeats = labels.iter().collect::<HashSet<_>>().len() < labels.len();
         let findings = check(text.as_bytes(), Dialect::OpenMetrics1);
         findings.iter().all(|finding| finding.rule == "OM1-LAB-04") && findings.is_empty() != repeats
+    }
+
+    #[test]
+    fn whatever_repeats_often_is_told_to_repeat_its_first_line() {
+        let mut text = "# TYPE g gauge\n".to_owned();
+        for _ in 0..10_000 {
+            text.push_str("g{a=\"1\"} 1\ng{a=\"0\"} 1\n");
+        }
+        // From here on a hash of the text is not enough; the lines before get another one.
+        text.push_str("g{b=\"\\n\"} 1\ng{a=\"1\"} 1\n# EOF\n");
+        let findings = check(text.as_bytes(), Dialect::OpenMetrics1);
+        assert_eq!(findings.counts(), [("OM1-LAB-04", 19_999)]);
+        let lines = |f: &Finding| (f.position.line, f.related.as_ref().map(|related| related.position.line));
+        let expected = (4..104).map(|line| (line, Some(2 + line % 2)));
+        assert!(findings.iter().map(lines).eq(expected));
     }
 
     quickcheck! {
