@@ -15,6 +15,7 @@ fn a_page_takes_nothing_after_the_first() {
         Format::OPENMETRICS_1_0.with_escaping(Escaping::AllowUtf8),
         Format::OPENMETRICS_2_0,
         Format::PROMETHEUS_PROTOBUF,
+        Format::OPENMETRICS_PROTOBUF,
     ] {
         let mut page = Vec::new();
         let mut scrape = || {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::super::wire::{self, Frame};
+use super::rows;
 use super::schema::{self, metric, metric_family, metric_point, metric_set};
 use crate::format::Escaping;
 use crate::format::text::{
@@ -11,7 +12,7 @@ use crate::format::text::{
 };
 use crate::model::{
     Claims, ClassicBucket, Descriptor, ExemplarRef, HistogramValue, Labels, MetricType, Number, Point,
-    Refusal, Sink, State, SummaryValue, Timestamp, Value, render_protobuf_renamed,
+    Refusal, Rows, Sink, State, SummaryValue, Timestamp, Value, render_protobuf_renamed,
 };
 
 /// Writes families as they come; [`finish`](Encoder::finish) closes the last one.
@@ -132,6 +133,17 @@ impl<'o> Encoder<'o> {
         if let Some(family) = &mut self.family {
             family.widen(out);
         }
+    }
+
+    /// Whether the names of these labels can be written.
+    fn check_names(&mut self, labels: &Labels<'_>) -> Result<(), Refusal> {
+        if !(self.names_checked && labels.is_rendered()) {
+            super::super::check_label_names(labels, self.escaping)?;
+            Dialect::OpenMetrics1.check_labels(labels, self.escaping)?;
+            // Rendered labels come from one table, so those of the next point have the same names.
+            self.names_checked = true;
+        }
+        Ok(())
     }
 
     fn number(&mut self, labels: &Labels<'_>, point: &Point<'_>, number: Number) -> Result<(), Refusal> {
@@ -309,6 +321,19 @@ impl Sink for Encoder<'_> {
         true
     }
 
+    fn rows(&mut self, rows: &mut Rows<'_>) -> usize {
+        let Some(first) = rows.list().first() else { return 0 };
+        if self.check_names(&rows.labels(first)).is_err() {
+            return 0; // as points, each is told
+        }
+        self.last = None;
+        let taken = rows::push(rows, self.metric_type, self.out);
+        if let Some(family) = &mut self.family {
+            family.widen(self.out);
+        }
+        taken
+    }
+
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.close();
         let heading = Dialect::OpenMetrics1.heading(descriptor, self.escaping, &mut self.written);
@@ -338,12 +363,7 @@ impl Sink for Encoder<'_> {
     }
 
     fn point(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
-        if !(self.names_checked && labels.is_rendered()) {
-            super::super::check_label_names(labels, self.escaping)?;
-            Dialect::OpenMetrics1.check_labels(labels, self.escaping)?;
-            // Rendered labels come from one table, so those of the next point have the same names.
-            self.names_checked = true;
-        }
+        self.check_names(labels)?;
         match &point.value {
             Value::Number(number) => self.number(labels, point, *number),
             Value::StateSet(states) => self.stateset(labels, states, point.timestamp),
@@ -366,7 +386,8 @@ fn put_gauge(field: u32, number: Number, out: &mut Vec<u8>) {
     });
 }
 
-fn as_i64(number: Number) -> Option<i64> {
+#[inline]
+pub(super) fn as_i64(number: Number) -> Option<i64> {
     match number {
         Number::Unsigned(number) => i64::try_from(number).ok(),
         Number::Signed(number) => Some(number),

@@ -13,6 +13,7 @@
 mod encoder;
 #[cfg(test)]
 mod oracle;
+mod rows;
 mod schema;
 mod walk;
 

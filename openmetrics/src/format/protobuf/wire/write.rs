@@ -164,6 +164,31 @@ impl Block {
         Self::field(number, BYTES, len as u64)
     }
 
+    /// A number in a field with a number up to 15.
+    #[inline]
+    pub(crate) fn uint(number: u32, value: u64) -> Self {
+        if value < 1 << 35 {
+            return Self::field(number, VARINT, value);
+        }
+        let (spread, _) = short_varint(value & ((1 << 35) - 1));
+        let (high, len) = short_varint(value >> 35);
+        let key = u128::from(key(number, VARINT));
+        let low = u128::from(spread | 0x80_8080_8080);
+        Self { bytes: key | low << 8 | u128::from(high) << 48, len: 6 + len }
+    }
+
+    /// A double in a field with a number up to 15.
+    #[inline]
+    pub(crate) fn double(number: u32, value: f64) -> Self {
+        Self { bytes: u128::from(key(number, FIXED64)) | u128::from(value.to_bits()) << 8, len: 9 }
+    }
+
+    /// The bytes, and zeros behind their end.
+    #[inline]
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.bytes.to_le_bytes()
+    }
+
     /// A key with a number up to 15 and a varint below 2^35.
     #[inline]
     fn field(number: u32, kind: u32, value: u64) -> Self {
@@ -334,6 +359,16 @@ mod tests {
     }
 
     quickcheck! {
+        fn blocks_are_what_is_written_field_by_field(value: u64, shift: u8, float: f64) -> bool {
+            let value = value >> (shift % 64);
+            let (mut blocks, mut expected) = (Vec::new(), Vec::new());
+            Block::uint(2, value).push_to(&mut blocks);
+            Block::double(1, float).push_to(&mut blocks);
+            uint(2, value, &mut expected);
+            double(1, float, &mut expected);
+            blocks == expected
+        }
+
         fn numbers_come_back(unsigned: u64, signed: i64, float: f64, text: String) -> bool {
             let mut out = Vec::new();
             uint(1, unsigned, &mut out);
