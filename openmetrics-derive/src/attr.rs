@@ -53,6 +53,7 @@ pub(crate) struct MetricAttr {
     pub(crate) idle_expiry: Option<Time>,
     pub(crate) exemplars: Option<Flag>,
     pub(crate) thread_owned: Option<Flag>,
+    pub(crate) compact: Option<Flag>,
     pub(crate) flatten: Option<Span>,
     pub(crate) skip: Option<Span>,
     pub(crate) prefix: Option<Text>,
@@ -191,6 +192,8 @@ impl MetricAttr {
                 set(&mut this.exemplars, Flag::read(meta)?, meta)
             } else if meta.path.is_ident("thread_owned") {
                 set(&mut this.thread_owned, Flag::read(meta)?, meta)
+            } else if meta.path.is_ident("compact") {
+                set(&mut this.compact, Flag::read(meta)?, meta)
             } else if meta.path.is_ident("flatten") || meta.path.is_ident("skip") {
                 // Taken for what is meant, so that nothing else is said of the field.
                 this.skip = Some(meta.path.span());
@@ -199,8 +202,8 @@ impl MetricAttr {
             } else {
                 Err(unknown(
                     meta,
-                    "`name`, `help`, `unit`, `labels`, `buckets`, `native`, `exemplars`, `max_series`, `idle_expiry` and \
-                     `thread_owned`",
+                    "`name`, `help`, `unit`, `labels`, `buckets`, `native`, `exemplars`, `max_series`, `idle_expiry`, \
+                     `compact` and `thread_owned`",
                 ))
             }
         });

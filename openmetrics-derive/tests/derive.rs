@@ -150,7 +150,7 @@ fn label_sets_may_be_generic() {
 #[derive(Metrics)]
 struct Settings {
     /// Calls by tenant.
-    #[metric(labels = ["tenant"], max_series = 2, idle_expiry = "15m")]
+    #[metric(labels = ["tenant"], max_series = 2, idle_expiry = "15m", compact)]
     calls: Family<[&'static str; 1], Counter>,
     /// Sizes.
     #[metric(native(factor = 2, max_buckets = 100, zero_threshold = 0.5, min_reset = Duration::from_secs(60)))]

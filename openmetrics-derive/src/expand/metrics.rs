@@ -251,6 +251,7 @@ fn settings(attr: &MetricAttr) -> impl Iterator<Item = (&'static str, Span)> {
         ("max_series", attr.max_series.as_ref().map(Spanned::span)),
         ("idle_expiry", attr.idle_expiry.as_ref().map(Time::span)),
         ("exemplars", attr.exemplars.as_ref().map(|flag| flag.span)),
+        ("compact", attr.compact.as_ref().map(|flag| flag.span)),
         ("thread_owned", attr.thread_owned.as_ref().map(|flag| flag.span)),
     ]
     .into_iter()
@@ -269,7 +270,7 @@ fn check_settings(cx: &mut Ctxt, field: &MetricField<'_>, path: &TokenStream) ->
             "exemplars" if types.metric_is(&["Gauge", "StateSet", "Summary"]) => {
                 "counters and histograms have exemplars [OM1-EX-01]"
             }
-            "labels" | "max_series" | "idle_expiry" if types.alone => {
+            "labels" | "max_series" | "idle_expiry" | "compact" if types.alone => {
                 "families have series; make it a `Family<[&'static str; 1], ..>`"
             }
             _ => continue,
@@ -302,7 +303,8 @@ fn check_settings(cx: &mut Ctxt, field: &MetricField<'_>, path: &TokenStream) ->
     let idle_expiry = attr.idle_expiry.as_ref().map(|time| quote!(.idle_expiry(#time)));
     let exemplars = attr.exemplars.as_ref().map(|Flag { on, .. }| quote!(.exemplars(#on)));
     let thread_owned = attr.thread_owned.as_ref().map(|Flag { on, .. }| quote!(.thread_owned(#on)));
-    quote!(#labels #native #max_series #idle_expiry #exemplars #thread_owned)
+    let compact = attr.compact.as_ref().map(|Flag { on, .. }| quote!(.compact(#on)));
+    quote!(#labels #native #max_series #idle_expiry #exemplars #compact #thread_owned)
 }
 
 /// What a field's type says by its names; types may be called otherwise, then it says nothing.

@@ -15,6 +15,7 @@
 //!   seen by him, since handles are counted with `Release` and `Acquire`; and whoever gets the cell later has it from him.
 
 use std::cell::Cell;
+use std::num::NonZeroU32;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,7 +46,7 @@ impl Arena {
 
     #[inline]
     fn cell(&self, id: CellId) -> Option<&AtomicU64> {
-        let Some(chunk) = id.chunk().checked_sub(1) else { return self.first.get(id.0 as usize) };
+        let Some(chunk) = id.chunk().checked_sub(1) else { return self.first.get(id.number() as usize) };
         self.chunks.get(chunk)?.get()?.get(id.within())
     }
 
@@ -65,13 +66,13 @@ struct Arenas {
     all: Vec<&'static Arena>,
     /// Those without a thread.
     idle: Vec<&'static Arena>,
-    /// Cells that were given out, and those of them that came back.
+    /// The next cell to be given out, and those that came back.
     cells: u32,
     free: Vec<CellId>,
 }
 
 static ARENAS: Mutex<Arenas> =
-    Mutex::new(Arenas { all: Vec::new(), idle: Vec::new(), cells: 0, free: Vec::new() });
+    Mutex::new(Arenas { all: Vec::new(), idle: Vec::new(), cells: 1, free: Vec::new() });
 
 fn arenas() -> MutexGuard<'static, Arenas> {
     ARENAS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -138,24 +139,28 @@ pub(crate) fn thread_number() -> u32 {
     }
 }
 
-/// Which cell, in every arena.
+/// Which cell, in every arena. From 1, so that a metric that has perhaps one takes no more room for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct CellId(u32);
+struct CellId(NonZeroU32);
 
 impl CellId {
     /// The cell with this number; `None` beyond the last chunk.
     fn new(number: u32) -> Option<Self> {
-        let id = Self(number);
+        let id = Self(NonZeroU32::new(number)?);
         (number < u32::MAX - FIRST_CHUNK && id.chunk() <= CHUNKS).then_some(id)
     }
 
+    fn number(self) -> u32 {
+        self.0.get()
+    }
+
     fn chunk(self) -> usize {
-        ((self.0 + FIRST_CHUNK).ilog2() - FIRST_CHUNK.ilog2()) as usize
+        ((self.number() + FIRST_CHUNK).ilog2() - FIRST_CHUNK.ilog2()) as usize
     }
 
     /// The place in its chunk.
     fn within(self) -> usize {
-        (self.0 + FIRST_CHUNK - (FIRST_CHUNK << self.chunk())) as usize
+        (self.number() + FIRST_CHUNK - (FIRST_CHUNK << self.chunk())) as usize
     }
 }
 
@@ -200,7 +205,7 @@ impl OwnedCell {
 
     /// What a handle may keep to reach it quickly.
     pub(crate) fn near(&self) -> Near {
-        Near(self.0.0)
+        Near(self.0.number())
     }
 
     /// Replaces the thread's own part by what `change` makes of it.
@@ -252,18 +257,18 @@ mod tests {
 
     #[test]
     fn cells_follow_each_other() {
-        let mut expected = (0, 0);
-        for number in 0..10_000 {
+        let mut expected = (0, 1);
+        for number in 1..10_000 {
             let id = CellId::new(number).unwrap();
             let within = id.within();
-            if within == 0 && number > 0 {
+            if within == 0 {
                 assert_eq!(expected.1, (FIRST_CHUNK as usize) << expected.0);
                 expected = (expected.0 + 1, 0);
             }
             assert_eq!((id.chunk(), within), expected);
             expected.1 += 1;
         }
-        assert!(CellId::new(u32::MAX).is_none());
+        assert!(CellId::new(u32::MAX).is_none() && CellId::new(0).is_none());
     }
 
     #[test]

@@ -141,8 +141,9 @@ impl<M: Metric> Instrument for DynamicFamily<M> {
     const TYPE: MetricType = M::TYPE;
 
     fn label_names(options: &Options) -> Result<Vec<LabelName>, Error> {
-        if !options.labels.is_empty() || options.idle_expiry.is_some() {
-            let message = "label names and expiry are given for a family whose labels are dynamic";
+        if !options.labels.is_empty() || options.idle_expiry.is_some() || options.compact {
+            let message =
+                "label names, expiry or compact series are given for a family whose labels are dynamic";
             return Err(refused("OM1-LAB-02", message));
         }
         Ok(Vec::new())

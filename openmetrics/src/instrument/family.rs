@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::labels::LabelSet;
 use super::lifetime::{Lifetime, SeriesGuard};
-use super::page::{PAGE, PageCopy};
-use super::store::{Borrowed, DENSE_MAX, Inner};
+use super::page::PAGE;
+use super::reading::PageCopy;
+use super::store::{Borrowed, DENSE_MAX, Inner, NOWHERE};
 use super::{Cell, Instrument, Metric, Options};
 use crate::error::{Error, Kind};
 use crate::model::{self, FamilyEmitter, Labels, MetricType};
@@ -71,8 +72,8 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
     /// A handle to the metric with these labels, if it is there.
     pub fn get<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> Option<M> {
         self.inner.with_key(&labels, |key| {
-            let _state = self.inner.lock();
-            Some(self.inner.find(key)?.to_handle())
+            let mut state = self.inner.lock();
+            Some(self.inner.find(&mut state, key)?.to_handle())
         })
     }
 
@@ -96,7 +97,7 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
             let found = self.inner.with(&labels);
             let metric = found.to_handle();
             let mut state = self.inner.lock();
-            if found.at == u32::MAX || found.is_alive() {
+            if found.at == NOWHERE || found.is_alive() {
                 return self.inner.guard(&mut state, found.at, metric);
             }
             // Somebody removed it in between.
@@ -107,7 +108,7 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
     pub fn remove<Q: LabelSet<Owner = L::Owner>>(&self, labels: Q) -> bool {
         self.inner.with_key(&labels, |key| {
             let mut state = self.inner.lock();
-            let Some(at) = self.inner.find(key).map(|found| found.at) else { return false };
+            let Some(at) = self.inner.find(&mut state, key).map(|found| found.at) else { return false };
             self.inner.remove(&mut state, at);
             true
         })
@@ -127,22 +128,20 @@ impl<L: LabelSet, M: Metric> Family<L, M> {
     pub fn remove_matching(&self, mut is_unwanted: impl FnMut(&Labels<'_>) -> bool) -> usize {
         let mut removed = 0;
         let mut page = PageCopy::<M>::default();
+        let reading = self.inner.begin_reading();
         for number in 0.. {
             // `is_unwanted` may use this family, so it is called without the lock.
-            if !self.inner.copy_page(number, u64::MAX, false, &mut page) {
+            if !self.inner.copy_page(number, reading, false, &mut page) {
                 break;
             }
-            let unwanted: Vec<_> = page
-                .series()
-                .filter(|(_, text)| is_unwanted(&labels_of(text)))
-                .map(|(series, _)| (series.at, series.birth))
-                .collect();
+            let unwanted = page.series().filter(|(_, text)| is_unwanted(&labels_of(text)));
+            let unwanted: Vec<u32> = unwanted.map(|(series, _)| series.at).collect();
             if unwanted.is_empty() {
                 continue;
             }
             let mut state = self.inner.lock();
-            for (at, birth) in unwanted {
-                if state.birth(at) == Some(birth) {
+            for at in unwanted {
+                if self.inner.is_of(at, reading) {
                     self.inner.remove(&mut state, at);
                     removed += 1;
                 }
@@ -157,7 +156,7 @@ impl<L, M: Metric> Family<L, M> {
     pub fn clear(&self) {
         let mut state = self.inner.lock();
         for at in 0..state.used {
-            if state.birth(at).is_some() {
+            if self.inner.is_of(at, u32::MAX) {
                 self.inner.remove(&mut state, at);
             }
         }
@@ -205,6 +204,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
             M::Cell::shape(&options.decided(dense.is_some()))?,
             dense,
             lifetime,
+            options.compact && dense.is_none(),
         );
         Ok(Self { inner: Arc::new(inner), labels: PhantomData })
     }
@@ -214,18 +214,14 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
     }
 
     fn emit(&self, out: &mut FamilyEmitter<'_>, _: &Labels<'_>) {
-        let latest = {
-            let mut state = self.inner.lock();
-            self.inner.sweep(&mut state);
-            state.births
-        };
+        let reading = self.inner.begin_reading();
         let mut page = PageCopy::<M>::default();
         for number in 0.. {
-            let Some(given) = self.inner.give_rows(number, latest, out) else { break };
+            let Some(given) = self.inner.give_rows(number, reading, out) else { break };
             if given == PAGE {
                 continue;
             }
-            if !self.inner.copy_page(number, latest, out.wants_protobuf(), &mut page) {
+            if !self.inner.copy_page(number, reading, out.wants_protobuf(), &mut page) {
                 break;
             }
             for (series, text) in page.series().filter(|(series, _)| series.at % PAGE >= given) {

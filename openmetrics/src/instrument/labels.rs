@@ -222,6 +222,19 @@ impl fmt::Debug for LabelWriter {
     }
 }
 
+/// The words of each value in what a [`LabelWriter`] wrote.
+pub(crate) fn split(words: &[u64]) -> impl Iterator<Item = &[u64]> {
+    words.split_inclusive(|word| word.to_le_bytes().contains(&END))
+}
+
+/// Whether these words are this one value.
+pub(crate) fn is_text(words: &[u64], text: &str) -> bool {
+    let chunks = text.as_bytes().chunks_exact(8);
+    let last = last_word(chunks.remainder());
+    let word = |chunk: &[u8]| chunk.try_into().map_or(0, u64::from_le_bytes);
+    words.iter().copied().eq(chunks.map(word).chain([last]))
+}
+
 /// The values in what a [`LabelWriter`] wrote.
 pub(crate) fn values(words: &[u64]) -> Vec<String> {
     let mut values = Vec::new();

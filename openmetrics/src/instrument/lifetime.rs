@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::store::{Inner, State};
+use super::store::{Inner, NOWHERE, State};
 use super::{Metric, Options};
 
 /// The value of all labels of the series in which a family counts what is beyond its
@@ -45,8 +45,8 @@ pub(crate) struct Lives {
     pub(crate) overflowed: u64,
     /// When idle series were looked for.
     swept: Option<Instant>,
-    /// For places with guards: the birth of the series, and how many guards it has.
-    guards: HashMap<u32, (u64, usize)>,
+    /// How many guards a place has. They have handles, so that it is no other series' before they are gone.
+    guards: HashMap<u32, usize>,
 }
 
 impl<M: Metric> Inner<M> {
@@ -64,9 +64,8 @@ impl<M: Metric> Inner<M> {
             }
         }
         state.lives.swept = Some(now);
-        for at in 0..state.used() {
-            let is_idle = state.birth(at).is_some()
-                && !state.lives.guards.contains_key(&at)
+        for at in 0..state.used {
+            let is_idle = !state.lives.guards.contains_key(&at)
                 && self.borrow(at).is_some_and(|found| found.bury_if_idle());
             if is_idle {
                 self.remove(state, at);
@@ -74,14 +73,13 @@ impl<M: Metric> Inner<M> {
         }
     }
 
-    fn unguard(&self, at: u32, birth: u64) {
+    fn unguard(&self, at: u32) {
         let mut state = self.lock();
-        let guards = state.lives.guards.get_mut(&at);
-        let Some((_, guards)) = guards.filter(|(born, _)| *born == birth) else { return };
+        let Some(guards) = state.lives.guards.get_mut(&at) else { return };
         *guards -= 1;
         if *guards == 0 {
             state.lives.guards.remove(&at);
-            if state.birth(at) == Some(birth) {
+            if self.borrow(at).is_some_and(|found| found.is_alive()) {
                 self.remove(&mut state, at);
             }
         }
@@ -90,15 +88,11 @@ impl<M: Metric> Inner<M> {
     /// A guard for the series at a place.
     pub(crate) fn guard(self: &Arc<Self>, state: &mut State, at: u32, metric: M) -> SeriesGuard<M> {
         // What overflows shares its series with others, and it stays.
-        let birth = state.birth(at).filter(|_| state.lives.overflow != Some(at)).unwrap_or(0);
-        if birth != 0 {
-            let guards = state.lives.guards.entry(at).or_insert((birth, 0));
-            if guards.0 != birth {
-                *guards = (birth, 0); // of a series that was removed
-            }
-            guards.1 += 1;
+        let at = if state.lives.overflow == Some(at) { NOWHERE } else { at };
+        if at != NOWHERE {
+            *state.lives.guards.entry(at).or_insert(0) += 1;
         }
-        SeriesGuard { metric, inner: Arc::clone(self), at, birth }
+        SeriesGuard { metric, inner: Arc::clone(self), at }
     }
 
     /// How many look-ups were beyond the limit; `None` without a limit.
@@ -114,9 +108,8 @@ impl<M: Metric> Inner<M> {
 pub struct SeriesGuard<M: Metric> {
     metric: M,
     inner: Arc<Inner<M>>,
+    /// [`NOWHERE`] if it is not to be removed.
     at: u32,
-    /// 0 if it is not to be removed.
-    birth: u64,
 }
 
 impl<M: Metric> Deref for SeriesGuard<M> {
@@ -128,7 +121,7 @@ impl<M: Metric> Deref for SeriesGuard<M> {
 
 impl<M: Metric> Drop for SeriesGuard<M> {
     fn drop(&mut self) {
-        self.inner.unguard(self.at, self.birth);
+        self.inner.unguard(self.at);
     }
 }
 

@@ -6,7 +6,7 @@ use loom::thread;
 use super::Options;
 use super::buckets::add;
 use super::part::{Layout, Part, PartCopy};
-use super::slot::Entry;
+use super::slot::{Entry, Keyed};
 use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// Values that each writer observes; of one native bucket at the coarsest resolution.
@@ -160,26 +160,26 @@ fn a_cell_handed_on_without_order_loses() {
 fn an_entry_changes_hands(hold: fn(&Entry<super::CounterCell<u64>>) -> bool) {
     loom::model(move || {
         let shape = <super::CounterCell<u64> as super::Cell>::shape(&Options::new()).unwrap();
-        let entry = Entry::dead(<super::CounterCell<u64> as super::Cell>::new(&shape));
-        entry.key[0].store(1, Ordering::Relaxed);
-        entry.revive();
-        let entry = Arc::new(entry);
+        let keyed = Keyed::dead(<super::CounterCell<u64> as super::Cell>::new(&shape));
+        keyed.key[0].store(1, Ordering::Relaxed);
+        keyed.entry.revive(0);
+        let keyed = Arc::new(keyed);
         let remover = {
-            let entry = Arc::clone(&entry);
+            let keyed = Arc::clone(&keyed);
             thread::spawn(move || {
-                entry.bury();
-                if entry.is_free() {
-                    entry.key[0].store(2, Ordering::Relaxed);
-                    entry.key[1].store(2, Ordering::Relaxed);
-                    entry.revive();
+                keyed.entry.bury();
+                if keyed.entry.is_free() {
+                    keyed.key[0].store(2, Ordering::Relaxed);
+                    keyed.key[1].store(2, Ordering::Relaxed);
+                    keyed.entry.revive(0);
                 }
             })
         };
-        if hold(&entry) {
-            let first = entry.key[0].load(Ordering::Relaxed);
-            let second = entry.key[1].load(Ordering::Relaxed);
+        if hold(&keyed.entry) {
+            let first = keyed.key[0].load(Ordering::Relaxed);
+            let second = keyed.key[1].load(Ordering::Relaxed);
             assert!((first, second) == (1, 0) || (first, second) == (2, 2), "a key of one series");
-            entry.release();
+            keyed.entry.release();
         }
         remover.join().unwrap();
     });

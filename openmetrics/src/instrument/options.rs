@@ -10,6 +10,7 @@ use crate::model::{LabelName, Text};
 /// Usually set through [`Definition`](crate::registry::Definition). What does not apply to an instrument is refused
 /// when it is made.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 pub struct Options {
     pub(crate) labels: Vec<Text>,
     pub(crate) buckets: Option<Vec<f64>>,
@@ -20,6 +21,7 @@ pub struct Options {
     pub(crate) quantiles: Option<(Vec<f64>, Duration)>,
     pub(crate) max_series: Option<usize>,
     pub(crate) idle_expiry: Option<Duration>,
+    pub(crate) compact: bool,
     /// What `thread_owned` comes to: set by whoever knows what it is for.
     pub(crate) is_hot: bool,
 }
@@ -102,6 +104,18 @@ impl Options {
         self
     }
 
+    /// Whether a family takes as little memory as it can: each label value is kept once, and a series is a few numbers. A
+    /// counter with three labels then takes about 115 bytes instead of 225, or 75 if many series share each value.
+    ///
+    /// It is for families of very many series: looking for one takes a lock, and two to four times as long, and labels are
+    /// rendered anew for every scrape. Handles are as quick as those of other families. Families whose labels are all enums
+    /// take little as they are.
+    #[must_use]
+    pub fn compact(mut self, compact: bool) -> Self {
+        self.compact = compact;
+        self
+    }
+
     /// The same, `thread_owned` decided.
     pub(crate) fn decided(&self, default: bool) -> Self {
         Self { is_hot: self.thread_owned.unwrap_or(default), ..self.clone() }
@@ -112,10 +126,11 @@ impl Options {
     }
 
     pub(crate) fn no_label_names(&self) -> Result<Vec<LabelName>, Error> {
-        let given = match (&*self.labels, self.max_series, self.idle_expiry) {
-            ([], None, None) => return Ok(Vec::new()),
-            ([], Some(_), _) => "a limit of series is",
-            ([], ..) => "an expiry of idle series is",
+        let given = match (&*self.labels, self.max_series, self.idle_expiry, self.compact) {
+            ([], None, None, false) => return Ok(Vec::new()),
+            ([], Some(_), ..) => "a limit of series is",
+            ([], _, Some(_), _) => "an expiry of idle series is",
+            ([], _, _, true) => "compact series are",
             _ => "label names are",
         };
         let message = format!("{given} given for a metric that has no labels; make it a family");

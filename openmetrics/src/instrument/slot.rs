@@ -15,7 +15,7 @@ const TOUCHED: u32 = 1 << 30;
 /// How many words of a key stand beside the metric; the rest is in the family's spill area.
 pub(crate) const KEY_WORDS: usize = 5;
 
-/// One metric, and what a family's lookup reads: in one place, so that a lookup misses the cache once for all of it.
+/// One metric.
 ///
 /// # Who may use an entry
 ///
@@ -30,6 +30,13 @@ pub(crate) struct Entry<C> {
     start: AtomicU64,
     /// [`DEAD`], [`TOUCHED`] and the number of handles.
     state: AtomicU32,
+    /// How many times the family had been read when the series began. Under the family's lock.
+    born: AtomicU32,
+}
+
+/// An entry and what a family's lookup reads: in one place, so that a lookup misses the cache once for all of it.
+pub(crate) struct Keyed<C> {
+    pub(crate) entry: Entry<C>,
     /// Words of the key.
     pub(crate) key_len: AtomicU32,
     /// Where in the spill area the rest of the key stands, in words.
@@ -38,18 +45,57 @@ pub(crate) struct Entry<C> {
     pub(crate) key: [AtomicU64; KEY_WORDS],
 }
 
-impl<C> Entry<C> {
-    /// An entry that no series has yet.
+impl<C> Keyed<C> {
+    /// One that no series has yet.
     pub(crate) fn dead(cell: C) -> Self {
         Self {
-            cell,
-            start: AtomicU64::new(0),
-            state: AtomicU32::new(DEAD),
+            entry: Entry::dead(cell),
             key_len: AtomicU32::new(0),
             spill: AtomicU32::new(0),
             spill_capacity: AtomicU32::new(0),
             key: std::array::from_fn(|_| AtomicU64::new(0)),
         }
+    }
+}
+
+/// Neighbouring entries, which handles keep alive together.
+pub(crate) enum Entries<C> {
+    Plain(Arc<[Entry<C>]>),
+    Keyed(Arc<[Keyed<C>]>),
+}
+
+impl<C> Entries<C> {
+    #[inline]
+    pub(crate) fn get(&self, at: usize) -> Option<&Entry<C>> {
+        match self {
+            Self::Plain(entries) => entries.get(at),
+            Self::Keyed(entries) => entries.get(at).map(|keyed| &keyed.entry),
+        }
+    }
+
+    /// The entry and its key, if keys are kept beside entries here.
+    #[inline(always)]
+    pub(crate) fn keyed(&self, at: usize) -> Option<&Keyed<C>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Keyed(entries) => entries.get(at),
+        }
+    }
+}
+
+impl<C> Clone for Entries<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plain(entries) => Self::Plain(Arc::clone(entries)),
+            Self::Keyed(entries) => Self::Keyed(Arc::clone(entries)),
+        }
+    }
+}
+
+impl<C> Entry<C> {
+    /// An entry that no series has yet.
+    pub(crate) fn dead(cell: C) -> Self {
+        Self { cell, start: AtomicU64::new(0), state: AtomicU32::new(DEAD), born: AtomicU32::new(0) }
     }
 
     /// Counts the caller in; `false`, and not counted, if the entry belongs to no series.
@@ -97,6 +143,11 @@ impl<C> Entry<C> {
         self.state.load(Ordering::Acquire) & DEAD == 0
     }
 
+    /// Whether the entry belongs to a series that began before this reading of the family. Under the family's lock.
+    pub(crate) fn is_of(&self, reading: u32) -> bool {
+        self.is_alive() && self.born.load(Ordering::Relaxed) <= reading
+    }
+
     /// Whether the series is idle: nobody has it, and nobody looked it up since this was asked before. It is then dead.
     /// Under the family's lock.
     pub(crate) fn bury_if_idle(&self) -> bool {
@@ -108,8 +159,10 @@ impl<C> Entry<C> {
         idle
     }
 
-    /// Gives the entry to a series, after everything else of it was written. Under the family's lock.
-    pub(crate) fn revive(&self) {
+    /// Gives the entry to a series, after everything else of it was written; `reading` is the family's last one. Under the
+    /// family's lock.
+    pub(crate) fn revive(&self, reading: u32) {
+        self.born.store(reading, Ordering::Relaxed);
         self.state.fetch_and(!(DEAD | TOUCHED), Ordering::AcqRel);
     }
 
@@ -136,7 +189,7 @@ const NANOS: u64 = 1_000_000_000;
 
 /// A counted reference to one metric. What [`Counter`](super::Counter) and its like are made of.
 pub struct Slot<C: Cell> {
-    entries: Arc<[Entry<C>]>,
+    entries: Entries<C>,
     at: u32,
     /// Here, so that what is the thread's own is reached without following references.
     near: C::Near,
@@ -147,15 +200,15 @@ impl<C: Cell> Slot<C> {
     pub(crate) fn alone(cell: C) -> Self {
         let entry = Entry::dead(cell);
         entry.start_now();
-        entry.revive();
+        entry.revive(0);
         entry.hold();
-        Self { near: entry.cell.near(), entries: Arc::new([entry]), at: 0 }
+        Self { near: entry.cell.near(), entries: Entries::Plain(Arc::new([entry])), at: 0 }
     }
 
-    /// A reference to an entry that the caller has counted himself in to, which is handed over.
-    pub(crate) fn held(entries: Arc<[Entry<C>]>, at: u32) -> Self {
-        let near = entries[at as usize].cell.near();
-        Self { entries, at, near }
+    /// A reference to an entry, the one at this place among these, that the caller has counted himself in to, which is handed
+    /// over.
+    pub(crate) fn held(entry: &Entry<C>, entries: &Entries<C>, at: u32) -> Self {
+        Self { near: entry.cell.near(), entries: entries.clone(), at }
     }
 
     /// See [`Cell::near`].
@@ -166,7 +219,11 @@ impl<C: Cell> Slot<C> {
 
     #[inline]
     pub(crate) fn entry(&self) -> &Entry<C> {
-        &self.entries[self.at as usize] // `at` is within from the beginning, and a slice does not shrink
+        match &self.entries {
+            // `at` is within from the beginning, and a slice does not shrink.
+            Entries::Plain(entries) => &entries[self.at as usize],
+            Entries::Keyed(entries) => &entries[self.at as usize].entry,
+        }
     }
 }
 
@@ -174,7 +231,7 @@ impl<C: Cell> Clone for Slot<C> {
     fn clone(&self) -> Self {
         // The caller is counted, so a dead entry stays his, too: its writes go nowhere, which is right.
         self.entry().hold_again();
-        Self { entries: Arc::clone(&self.entries), at: self.at, near: self.near.clone() }
+        Self { entries: self.entries.clone(), at: self.at, near: self.near.clone() }
     }
 }
 

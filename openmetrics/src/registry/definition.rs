@@ -109,6 +109,21 @@ impl<'r> Definition<'r> {
         self
     }
 
+    /// Whether a family of very many metrics takes as little memory as it can, see [`Options::compact`].
+    ///
+    /// ```
+    /// # use openmetrics::{instrument::{Counter, Family}, registry::Registry};
+    /// # let registry = Registry::new();
+    /// let sent: Family<[&str; 2], Counter> =
+    ///     registry.metric("sent_bytes", "Bytes sent.").labels(["tenant", "zone"]).compact(true).register()?;
+    /// sent.with(["t4711", "eu"]).inc_by(1500);
+    /// # Ok::<(), openmetrics::Error>(())
+    /// ```
+    pub fn compact(mut self, compact: bool) -> Self {
+        self.options = self.options.compact(compact);
+        self
+    }
+
     /// What else can be chosen; replaces what was chosen before.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;

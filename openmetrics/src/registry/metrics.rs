@@ -72,6 +72,7 @@ use crate::error::Error;
 /// * `labels = ["method", "path"]`: the names of a family's labels, where those are an array, `Family<[&'static str; 2], _>`;
 /// * `max_series = 1000`, `idle_expiry = "15m"`: how many series a family may have, and how long idle ones stay;
 /// * `exemplars`: events refer to the current span;
+/// * `compact`: a family of very many series takes little memory, see [`Options::compact`](crate::instrument::Options::compact);
 /// * `thread_owned = false`, or `true`: see [`Options::thread_owned`](crate::instrument::Options::thread_owned).
 ///
 /// Times are text such as `"250ms"`, `"15m"` or `"1d"`, or an expression that is a [`Duration`](std::time::Duration).

@@ -1,6 +1,7 @@
 //! What counting costs: instruments alone and by label, on one thread and two, beside the machine's limits.
 //!
-//! `cargo run --release -p openmetrics-benches --bin instruments`, with `--features peers` beside other libraries.
+//! `cargo run --release -p openmetrics-benches --bin instruments`, with `--features peers` beside other libraries; names of tables
+//! (`counters`, `lookups`, ..) print only these.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
@@ -19,13 +20,23 @@ mod peers;
 
 const CALLS: u32 = 50_000;
 
+type Tables = (&'static str, fn());
+const TABLES: [Tables; 6] = [
+    ("counters", counters),
+    ("gauges", gauges),
+    ("histograms", histograms),
+    ("lookups", lookups),
+    ("memory", memory),
+    ("scrapes", scrapes),
+];
+
 fn main() {
-    counters();
-    gauges();
-    histograms();
-    lookups();
-    memory();
-    scrapes();
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    for (name, print) in TABLES {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            print();
+        }
+    }
 }
 
 fn registered<I: openmetrics::instrument::Instrument>(
@@ -185,39 +196,35 @@ fn requests(series: usize, version: &str) -> Vec<[String; 3]> {
         .collect()
 }
 
-fn three_labels<M: openmetrics::instrument::Metric>() -> Family<[&'static str; 3], M> {
-    registered(|d| d.labels(["method", "path", "status"]))
+fn requests_by_labels(compact: bool) -> Family<[&'static str; 3], Counter> {
+    registered(|d| d.labels(["method", "path", "status"]).compact(compact))
 }
 
 fn lookups() {
     let mut table = Table::new("lookup by labels and add one", "ns");
     for series in [1, 1_000, 100_000] {
-        let family: Family<_, Counter> = three_labels();
         let mut keys = requests(series, "v2");
         let mut random = Random::new(3);
         for i in (1..keys.len()).rev() {
             keys.swap(i, random.below(i as u64 + 1) as usize);
         }
-        for [a, b, c] in &keys {
-            family.with([a, b, c]).inc();
+        for (name, compact) in [("three texts", false), ("three texts, compact", true)] {
+            let family = requests_by_labels(compact);
+            let all = |family: &Family<[&'static str; 3], Counter>| {
+                nanoseconds(keys.len() as u64, || {
+                    for [a, b, c] in &keys {
+                        family.with([a, b, c]).inc();
+                    }
+                })
+            };
+            let before = all(&family);
+            let ((), allocations) = allocated(|| family.with(["GET", "/api/v2/items/0", "200"]).inc());
+            let remark = format!("{} allocations", allocations.calls);
+            table.row_with(format!("{name}, {series} series"), before, remark);
+            family.with(["x", "y", "z"]).inc();
+            family.remove(["x", "y", "z"]);
+            table.row(format!("{name}, {series} series, after a removal"), all(&family));
         }
-        let ns = |family: &Family<[&'static str; 3], Counter>| {
-            nanoseconds(keys.len() as u64, || {
-                for [a, b, c] in &keys {
-                    family.with([a, b, c]).inc();
-                }
-            })
-        };
-        let before = ns(&family);
-        let ((), allocations) = allocated(|| family.with(["GET", "/api/v2/items/0", "200"]).inc());
-        table.row_with(
-            format!("three texts, {series} series"),
-            before,
-            format!("{} allocations", allocations.calls),
-        );
-        family.with(["x", "y", "z"]).inc();
-        family.remove(["x", "y", "z"]);
-        table.row(format!("three texts, {series} series, after a removal"), ns(&family));
         #[cfg(feature = "peers")]
         peers::lookups(&mut table, &keys);
     }
@@ -234,15 +241,17 @@ fn memory() {
     // Some peers have one registry a process, so these are series that no other table made.
     let keys = requests(SERIES, "v3");
     let mut table = Table::new("memory of a series, three labels, 100,000 series", "bytes");
-    let (family, taken) = allocated(|| {
-        let family: Family<_, Counter> = three_labels();
-        for [a, b, c] in &keys {
-            family.with([a, b, c]).inc();
-        }
-        family
-    });
-    table.row("counter", taken.bytes_kept as f64 / SERIES as f64);
-    drop(family);
+    for (name, compact) in [("counter", false), ("counter, compact", true)] {
+        let (family, taken) = allocated(|| {
+            let family = requests_by_labels(compact);
+            for [a, b, c] in &keys {
+                family.with([a, b, c]).inc();
+            }
+            family
+        });
+        table.row(name, taken.bytes_kept as f64 / SERIES as f64);
+        drop(family);
+    }
     #[cfg(feature = "peers")]
     peers::memory(&mut table, &keys);
     print(&[table]);
@@ -250,13 +259,13 @@ fn memory() {
 
 fn scrapes() {
     let mut table = Table::new("scrape to OpenMetrics text, a sample", "ns");
-    for series in [1_000, 100_000] {
+    for (series, compact) in [(1_000, false), (100_000, false), (100_000, true)] {
         let registry = Registry::new();
-        let family: Family<[&str; 3], Counter> =
-            match registry.metric("bench", "").labels(["method", "path", "status"]).register() {
-                Ok(family) => family,
-                Err(error) => panic!("{error}"),
-            };
+        let define = registry.metric("bench", "").labels(["method", "path", "status"]).compact(compact);
+        let family: Family<[&str; 3], Counter> = match define.register() {
+            Ok(family) => family,
+            Err(error) => panic!("{error}"),
+        };
         for ([a, b, c], i) in requests(series, "v2").iter().zip(0_u64..) {
             family.with([a, b, c]).inc_by(i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40);
         }
@@ -269,7 +278,8 @@ fn scrapes() {
             out.clear();
             encode(&registry, Format::OPENMETRICS_1_0, &mut out)
         });
-        table.row_with(format!("{series} counters"), ns, format!("{} allocations in all", allocations.calls));
+        let name = if compact { "compact counters" } else { "counters" };
+        table.row_with(format!("{series} {name}"), ns, format!("{} allocations in all", allocations.calls));
         let mut copy = Vec::new();
         table.row("limit: copying the text", nanoseconds(series as u64, || limits::copy(&out, &mut copy)));
     }
