@@ -26,8 +26,6 @@ const LARGEST_MESSAGE: usize = 65_535;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The least that an answer is waited for: below it, schedulers decide.
 const LEAST_WAIT: Duration = Duration::from_millis(40);
-/// So many answers in a row to requests that were sent again are no accident: of five packets one is lost at worst.
-const SLOW: u32 = 3;
 /// How many requests are on their way to one device.
 const WINDOW: usize = 4;
 /// The most names in a request.
@@ -87,13 +85,23 @@ const REMEMBERED: usize = 20_000;
 
 #[derive(Debug, Default)]
 struct Device {
-    /// The smoothed round trip and its variation, of requests that were sent once.
+    /// The smoothed round trip and its variation.
     trip: Option<(Duration, Duration)>,
-    /// How many answers in a row came to requests that had been sent again, and how long the last one was waited for.
-    again: (u32, Duration),
     /// The most repetitions and names that it is asked for, if fewer than usual.
     limits: (Option<u32>, Option<u32>),
     engine: Option<Engine>,
+}
+
+impl Device {
+    /// Takes a round trip into account (RFC 6298, section 2).
+    fn add(&mut self, trip: Duration) {
+        self.trip = Some(match self.trip {
+            None => (trip, trip / 2),
+            Some((smooth, variation)) => {
+                ((smooth * 7 + trip) / 8, (variation * 3 + smooth.abs_diff(trip)) / 4)
+            }
+        });
+    }
 }
 
 /// An engine of version 3, and how its clock stands to ours.
@@ -301,7 +309,7 @@ pub struct Session<'a> {
     buffer: Vec<u8>,
     plain: Vec<u8>,
     salt: u64,
-    next_id: i32,
+    last_id: i32,
     /// What was sent and taken for the current walk.
     effort: Effort,
     sent_in_all: u64,
@@ -315,12 +323,26 @@ pub struct Session<'a> {
 /// A request on its way.
 struct Sent {
     key: u32,
-    id: i32,
-    octets: Vec<u8>,
-    first: Instant,
+    /// Each time it was sent: the id, and when. Ids differ, so an answer tells which of them it answers, and what the
+    /// round trip was, even if the request was sent again.
+    tries: Vec<(i32, Instant)>,
     due: Instant,
     wait: Duration,
-    times: u32,
+}
+
+impl Sent {
+    fn times(&self) -> u32 {
+        u32::try_from(self.tries.len()).unwrap_or(u32::MAX)
+    }
+
+    fn first(&self) -> Option<Instant> {
+        self.tries.first().map(|(_, at)| *at)
+    }
+
+    /// When the message with this id was sent, if it was.
+    fn sent_at(&self, id: i32) -> Option<Instant> {
+        self.tries.iter().find(|(known, _)| *known == id).map(|(_, at)| *at)
+    }
 }
 
 /// What came in.
@@ -372,7 +394,7 @@ impl<'a> Session<'a> {
             buffer: vec![0; LARGEST_MESSAGE],
             plain: Vec::new(),
             salt: seed,
-            next_id: (seed >> 33) as i32,
+            last_id: (seed >> 33) as i32,
             effort: Effort::default(),
             sent_in_all: 0,
             limits,
@@ -474,30 +496,26 @@ impl<'a> Session<'a> {
                 }
                 window = 1;
                 // A device that answers others of our requests is slow, not silent.
-                let silent = sent.first.max(heard) + patience;
+                let silent = sent.first().map_or(heard, |first| first.max(heard)) + patience;
                 if now >= silent {
                     return Err(SessionError::Silent(Unanswered {
                         subject: walk.subject(sent.key),
                         rows: walk.rows(),
-                        times: sent.times,
+                        times: sent.times(),
                         foreign: self.foreign,
                     }));
                 }
-                // Lost more than once: perhaps the answer is too large for the way.
-                if sent.times >= 3 && walk.rows() > 0 && walk.give_up(sent.key) {
+                let again = walk.request(sent.key).filter(|_| !walk.give_up(sent.key, sent.times()));
+                let Some((kind, repetitions, names)) = again else {
                     flying.swap_remove(at);
                     continue;
-                }
-                sent.times += 1;
+                };
                 sent.wait = (sent.wait * 2).min(manner.params.timeout.max(LEAST_WAIT));
                 sent.due = (now + sent.wait).min(silent);
-                let octets = std::mem::take(&mut sent.octets);
-                self.transmit(&octets).await?;
+                let ask = Ask { key: sent.key, kind, repetitions, names };
+                sent.tries.push(self.transmit_request(&ask).await?);
                 self.effort.retries += 1;
                 self.figures.retries.fetch_add(1, Ordering::Relaxed);
-                if let Some(sent) = flying.get_mut(at) {
-                    sent.octets = octets;
-                }
                 at += 1;
             }
         }
@@ -509,31 +527,37 @@ impl<'a> Session<'a> {
         Ok(walk.finish())
     }
 
-    /// How long an answer is waited for at first. An answer to a request that was sent again says nothing about the way,
-    /// since it may be the answer to any of them. When there are only such answers, it is the device that is slow, and
-    /// the next one is waited for as long as the last (RFC 6298, sections 3 and 5).
+    /// How long an answer is waited for at first (RFC 6298, section 2).
     fn wait(&self, timeout: Duration) -> Duration {
-        let Device { trip, again: (times, last), .. } = *lock(&self.device);
-        let wait = match trip {
-            _ if times >= SLOW => last,
-            Some((smooth, variation)) => smooth * 2 + variation * 4,
-            None => FIRST_WAIT,
-        };
+        let trip = lock(&self.device).trip;
+        let wait = trip.map_or(FIRST_WAIT, |(smooth, variation)| smooth * 2 + variation * 4);
         wait.min(timeout).max(LEAST_WAIT)
     }
 
     async fn send(&mut self, ask: &Ask, timeout: Duration) -> Result<Sent, SessionError> {
+        let sent = self.transmit_request(ask).await?;
+        let wait = self.wait(timeout);
+        Ok(Sent { key: ask.key, tries: vec![sent], due: sent.1 + wait, wait })
+    }
+
+    /// The id of another message: none comes twice in 2^31, and none can be told from the one before as easily as by
+    /// adding one, which devices do that answer something else.
+    fn new_id(&mut self) -> i32 {
+        self.last_id = self.last_id.wrapping_mul(1_103_515_245).wrapping_add(12_345) & i32::MAX;
+        self.last_id
+    }
+
+    /// Sends a request in a message of its own, and tells its id and when that was.
+    async fn transmit_request(&mut self, ask: &Ask) -> Result<(i32, Instant), SessionError> {
         let names: Vec<&[u32]> = ask.names.iter().map(|name| &name[..]).collect();
-        self.next_id = (self.next_id.wrapping_add(1)) & i32::MAX;
-        let id = self.next_id;
+        let id = self.new_id();
         let request = Request { kind: ask.kind, id, repetitions: ask.repetitions, names: &names };
         let octets = match self.auth.version() {
             Version::V3 => self.seal(&request),
             version => request.with_community(version, self.auth.community.expose().as_bytes()),
         };
         self.transmit(&octets).await?;
-        let (first, wait) = (Instant::now(), self.wait(timeout));
-        Ok(Sent { key: ask.key, id, octets, first, due: first + wait, wait, times: 1 })
+        Ok((id, Instant::now()))
     }
 
     fn seal(&mut self, request: &Request<'_>) -> Vec<u8> {
@@ -651,31 +675,17 @@ impl<'a> Session<'a> {
                 Opened::Foreign => return Ok(Came::Nothing),
             },
         };
-        let Some(sent) =
-            flying.iter().find(|sent| sent.id == pdu.id).filter(|_| pdu.kind == PduKind::Response)
-        else {
+        let answered = flying.iter().find_map(|sent| Some((sent.key, sent.sent_at(pdu.id)?)));
+        let Some((key, sent_at)) = answered.filter(|_| pdu.kind == PduKind::Response) else {
             return Ok(Came::Nothing);
         };
         let variables: Result<Vec<(&[u8], Value<'_>)>, _> = pdu.variables().collect();
         let Ok(variables) = variables else { return Ok(Came::Nothing) };
-        let mut device = lock(&self.device);
-        if sent.times == 1 {
-            let trip = sent.first.elapsed();
-            self.figures.trip(trip);
-            device.again = (0, Duration::ZERO);
-            // RFC 6298, section 2.
-            device.trip = Some(match device.trip {
-                None => (trip, trip / 2),
-                Some((smooth, variation)) => {
-                    ((smooth * 7 + trip) / 8, (variation * 3 + smooth.abs_diff(trip)) / 4)
-                }
-            });
-        } else {
-            device.again = (device.again.0.saturating_add(1), sent.wait);
-        }
-        drop(device);
-        walk.answer(sent.key, &pdu, &variables, octets.len()).map_err(SessionError::Fault)?;
-        Ok(Came::Response(sent.key))
+        let trip = sent_at.elapsed();
+        self.figures.trip(trip);
+        lock(&self.device).add(trip);
+        walk.answer(key, &pdu, &variables, octets.len()).map_err(SessionError::Fault)?;
+        Ok(Came::Response(key))
     }
 
     fn open_v3<'m>(
@@ -688,7 +698,7 @@ impl<'a> Session<'a> {
         let Ok(from) = Parameters::read(message.security) else { return Ok(Opened::Foreign) };
         let (engine, boots, time, keys) = self.engine_now();
         // A message's id is its request's, which nobody can guess who does not see our messages.
-        if message.model != 3 || !flying.iter().any(|sent| sent.id == message.id) {
+        if message.model != 3 || !flying.iter().any(|sent| sent.sent_at(message.id).is_some()) {
             return Ok(Opened::Foreign);
         }
         let signed = message.flags & V3::AUTH != 0;
@@ -754,17 +764,17 @@ impl<'a> Session<'a> {
         let mut wait = FIRST_WAIT.min(manner.params.timeout);
         let mut times = 0;
         loop {
-            self.next_id = (self.next_id.wrapping_add(1)) & i32::MAX;
-            let request = Request { kind: PduKind::Get, id: self.next_id, repetitions: 0, names: &[] };
+            let id = self.new_id();
+            let request = Request { kind: PduKind::Get, id, repetitions: 0, names: &[] };
             let to = Parameters::new(&[], 0, 0, &[]);
-            let octets = usm::seal(&request, self.next_id, b"", None, &to, &Keys::default(), 0);
+            let octets = usm::seal(&request, id, b"", None, &to, &Keys::default(), 0);
             self.transmit(&octets).await?;
             times += 1;
             let until = (Instant::now() + wait).min(patience).min(manner.deadline);
             while let Ok(length) = tokio::time::timeout_at(until.into(), self.message()).await {
                 let octets = self.buffer.get(..length?).unwrap_or_default();
                 if let Ok(Message::V3(message)) = Message::read(octets)
-                    && message.id == self.next_id
+                    && message.id == id
                     && let Ok(from) = Parameters::read(message.security)
                     && (5..=32).contains(&from.engine.len())
                 {

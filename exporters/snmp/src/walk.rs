@@ -66,6 +66,11 @@ const REPLY_OCTETS: usize = 1380;
 /// What a variable takes before anything is known.
 const VARIABLE_OCTETS: f32 = 27.0;
 
+/// How often a request is sent before smaller ones are tried: the answer may be too large for the way.
+const UNANSWERED: u32 = 3;
+/// The same if answers as large came before.
+const LOST: u32 = 6;
+
 /// A request to be sent.
 #[derive(Debug)]
 pub struct Ask {
@@ -182,6 +187,8 @@ pub struct Walk {
     next_key: u32,
     /// What a variable takes in replies so far.
     variable_octets: f32,
+    /// The octets of the largest reply so far.
+    largest: usize,
     rows: usize,
     octets: usize,
     checked: Checked,
@@ -208,6 +215,7 @@ impl Walk {
             flights: HashMap::new(),
             next_key: 0,
             variable_octets: VARIABLE_OCTETS,
+            largest: 0,
             rows: 0,
             octets: 0,
             checked: Checked::Not,
@@ -327,6 +335,7 @@ impl Walk {
         if variables.is_empty() {
             return self.empty(&flight);
         }
+        self.largest = self.largest.max(octets);
         let each = octets as f32 / variables.len() as f32;
         self.variable_octets = (self.variable_octets * 0.75 + each * 0.25).clamp(8.0, REPLY_OCTETS as f32);
         if flight.kind == PduKind::Get {
@@ -519,14 +528,22 @@ impl Walk {
         self.tasks.get(id).map(|task| Oid::from(&task.cursor[..])).unwrap_or_default()
     }
 
-    /// Gives up on a request that gets no answer, for smaller ones. `false` if it is as small as it can be.
-    pub fn give_up(&mut self, key: u32) -> bool {
+    /// Gives up on a request that was sent so many times without an answer, for smaller ones. `false` if it should be
+    /// sent again: answers as large came, or it is as small as it can be, or nothing came at all.
+    ///
+    /// On a way that loses every fifth packet many requests are lost three times. Smaller ones would not fare better, and
+    /// there would be more of them.
+    pub fn give_up(&mut self, key: u32, times: u32) -> bool {
         let Some(flight) = self.flights.get(&key).cloned() else { return false };
-        let smaller = self.only_fills(&flight) || self.shrink(&flight);
-        if smaller {
+        let missing = self.only_fills(&flight);
+        let variables = flight.repetitions.max(1) as usize * flight.tasks.len();
+        let is_usual = variables as f32 * self.variable_octets <= self.largest as f32 * 1.25;
+        let enough = if is_usual && !missing { LOST } else { UNANSWERED };
+        let gives_up = self.rows > 0 && times >= enough && (missing || self.shrink(&flight));
+        if gives_up {
             self.flights.remove(&key);
         }
-        smaller
+        gives_up
     }
 
     fn shrink(&mut self, flight: &Flight) -> bool {

@@ -6,6 +6,7 @@ mod cases;
 mod endless;
 mod hostile;
 mod late;
+mod lossy;
 mod secured;
 mod shapes;
 mod streams;
