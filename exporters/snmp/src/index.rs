@@ -78,7 +78,7 @@ pub fn read(
         other => (other.clone(), fixed_size, implied),
     };
     let text = match index_type {
-        IndexType::OctetString | IndexType::DisplayString => {
+        IndexType::OctetString | IndexType::DisplayString | IndexType::DateAndTime | IndexType::Bits => {
             let left = given.len().saturating_sub(arcs.taken.len());
             let length = match (implied, fixed_size) {
                 (true, _) if left > 0 => left,
@@ -187,6 +187,9 @@ mod tests {
             (&[4, 1, 2, 3], InetAddressMissingSize, 0, false, "0x04010203", 4),
             (&[3, 6, 0, 1, 2, 3, 4, 5], LldpPortId, 0, false, "00:01:02:03:04:05", 8),
             (&[77], EnumAsInfo, 0, false, "77", 1),
+            (&[7, 8], Counter, 0, false, "7", 1),
+            (&[2, 192, 0, 9], Bits, 0, false, "0xC000", 3),
+            (&[8, 7, 232, 5, 1, 13, 30, 15, 0, 9], DateAndTime, 0, false, "0x07E805010D1E0F00", 9),
         ] {
             let (found, took) = text(given, &index_type, fixed, implied);
             assert_eq!((found.as_str(), took), (expected, used), "{given:?} {index_type}");

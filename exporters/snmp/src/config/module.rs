@@ -389,11 +389,17 @@ names! {
     /// How arcs of an index are read.
     IndexType {
         /// One arc, a number.
-        Integer = "gauge" | "Integer32" | "Integer" | "counter",
+        Integer = "gauge" | "Integer32" | "Integer",
+        /// The same, of an object that counts.
+        Counter = "counter",
         /// Six arcs, octets of an address.
         PhysAddress48 = "PhysAddress48",
         /// Octets, written in hexadecimal.
         OctetString = "OctetString",
+        /// Octets of a date, written in hexadecimal.
+        DateAndTime = "DateAndTime",
+        /// Octets of bits, written in hexadecimal.
+        Bits = "Bits",
         /// Octets of a text.
         DisplayString = "DisplayString",
         /// Four arcs.
@@ -597,7 +603,8 @@ mod tests {
     #[test]
     fn types_have_names() {
         assert_eq!(IndexType::from_name("Integer32"), Some(IndexType::Integer));
-        assert_eq!(IndexType::from_name("Bits"), None);
+        assert_eq!(IndexType::from_name("Float"), None);
+        assert_eq!(IndexType::from_name("counter").unwrap().to_string(), "counter");
         assert_eq!(MetricType::from_name("PhysAddress48").unwrap().text_type(), TextType::PhysAddress48);
         assert_eq!(MetricType::from_name("Foo").unwrap().to_string(), "Foo");
     }

@@ -236,3 +236,19 @@ fn of_an_identifier_only_what_can_be_there_is_read() {
         assert!(of_all.contains(&format!("name: {leaf}\n")), "{leaf}");
     }
 }
+
+#[test]
+fn a_name_given_twice_is_to_others_the_place_that_net_snmp_takes() {
+    let (x, models) = ("x OBJECT IDENTIFIER ::= { a 1 } ", "models OBJECT IDENTIFIER ::= { a 9 } ");
+    for (first, second, oid) in [(x, models, "1.7.1.3"), (models, x, "1.7.9.2.3")] {
+        let text = format!(
+            "A-MIB DEFINITIONS ::= BEGIN a OBJECT IDENTIFIER ::= {{ iso 7 }} {first}{second} \
+             x OBJECT IDENTIFIER ::= {{ models 2 }} END B-MIB DEFINITIONS ::= BEGIN IMPORTS x FROM A-MIB; \
+             leaf OBJECT-TYPE SYNTAX INTEGER ACCESS read-only ::= {{ x 3 }} END "
+        );
+        let mut config = Config::parse("modules: {m: {walk: [a]}}").unwrap();
+        Mibs::complete_from(text.as_bytes(), &mut config, Options::default()).unwrap();
+        let oids: Vec<_> = config.modules["m"].metrics.iter().map(|metric| metric.oid.to_string()).collect();
+        assert_eq!(oids, [oid]);
+    }
+}

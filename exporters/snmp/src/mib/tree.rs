@@ -122,17 +122,11 @@ impl Tree {
             .map(|import| (import.name.clone(), self.module_numbers.get(&import.from).copied()))
             .collect();
         let mut pool = Pool::default();
-        let mut arcs: HashMap<Box<str>, Option<u32>> = HashMap::new();
         let mut nodes = Vec::new();
         for item in text.items {
             match item {
                 Item::Type(item) => self.define(own, &from, item),
                 Item::Node(mut node) => {
-                    // A name that the module gave to another place before is a mistake; the first one stays.
-                    if arcs.get(&node.label).is_some_and(|arc| *arc != node.arc) {
-                        continue;
-                    }
-                    arcs.insert(node.label.clone(), node.arc);
                     let variable =
                         node.object.take().map(|object| Box::new(self.variable(own, &from, *object)));
                     nodes.push((own, node, variable));
