@@ -30,6 +30,27 @@ fn alerts_fire_when_they_should() {
     promtool(&["test", "rules"], "alerts_test.yml");
 }
 
+#[test]
+fn the_units_are_valid() {
+    let folder = std::env::temp_dir().join(format!("node-exporter-units-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let service = fs::read_to_string(packaging("systemd/node-exporter.service")).unwrap();
+    let service = service.replace("/usr/bin/node-exporter", env!("CARGO_BIN_EXE_node-exporter"));
+    let units = ["node-exporter.service", "node-exporter.socket"].map(|name| folder.join(name));
+    fs::write(&units[0], service).unwrap();
+    fs::copy(packaging("node-exporter.socket"), &units[1]).unwrap();
+    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output();
+    fs::remove_dir_all(&folder).unwrap();
+    match verified {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            // Of other units of this machine it may say what it likes.
+            assert!(!said.contains("node-exporter."), "{said}");
+        }
+        Err(error) => println!("note: there is no systemd-analyze here: {error}"),
+    }
+}
+
 /// The samples that upstream's node-mixin asks for, as of node_exporter 1.12, on Linux; its recorded series are its own.
 const MIXIN: &str = "
     node_bonding_active node_bonding_slaves node_cpu_seconds_total node_disk_io_time_seconds_total
