@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use openmetrics::instrument::{Family, Histogram, Native};
+use openmetrics::format::{Format, encode};
+use openmetrics::instrument::{Counter, Family, GaugeHistogram, Histogram, Instrument, Native};
 use openmetrics::model::{self, MetricSet, MetricValue, Number, Schema, Side};
 use openmetrics::registry::Registry;
 use quickcheck::{TestResult, quickcheck};
@@ -287,4 +288,54 @@ fn nothing_is_lost_while_the_resolution_gives_way() {
         reader.join().unwrap();
     });
     assert_eq!(histogram.count(), 60_000);
+}
+
+fn page_without_start(registry: &Registry, format: Format) -> String {
+    let mut page = Vec::new();
+    let report = encode(registry, format, &mut page);
+    assert!(report.is_clean(), "{report:?}");
+    let page = String::from_utf8(page).unwrap();
+    page.lines().map(|line| line.split(" st@").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn custom_buckets_are_native_in_the_program_and_classic_on_the_wire() {
+    fn both<I: Instrument>() -> [(Registry, I); 2] {
+        [true, false].map(|custom| {
+            let registry = Registry::new();
+            let define = registry.metric("sizes", "Sizes.");
+            let bounds = [-1.0, 0.0, 2.5, 10.0];
+            let define =
+                if custom { define.custom_buckets(bounds) } else { define.buckets(bounds).native(None) };
+            let metric = define.register().unwrap();
+            (registry, metric)
+        })
+    }
+    let values = [-3.0, -1.0, 2.0, 2.5, 11.0, f64::INFINITY, f64::NEG_INFINITY];
+    let histograms = both::<Histogram>();
+    let here = both::<GaugeHistogram>();
+    for value in values {
+        for ((_, histogram), (_, here)) in histograms.iter().zip(&here) {
+            histogram.observe(value);
+            here.add(value);
+        }
+    }
+    for [custom, classic] in [histograms.each_ref().map(|(r, _)| r), here.each_ref().map(|(r, _)| r)] {
+        let (read, simple) = (read(custom), read(classic));
+        let native = read.native.as_ref().unwrap();
+        assert_eq!((native.schema, &*native.custom_bounds), (Schema::CUSTOM, &[-1.0, 0.0, 2.5, 10.0][..]));
+        assert_eq!(buckets(&native.positive), [(0, 3), (2, 2), (4, 2)].into());
+        assert!(native.negative.spans.is_empty() && native.zero_count.same_value(Number::ZERO));
+        assert_eq!((read.count, read.classic), (simple.count, simple.classic));
+        assert!(simple.native.is_none());
+        for format in [Format::TEXT_0_0_4, Format::TEXT_1_0_0, Format::OPENMETRICS_2_0] {
+            let [custom, classic] = [custom, classic].map(|registry| page_without_start(registry, format));
+            assert_eq!(custom, classic, "{format}");
+            assert!(!custom.contains("schema"), "{custom}");
+        }
+    }
+    let registry = Registry::new();
+    let wrong = registry.metric("a", "").custom_buckets([2.0, 1.0]).register::<Histogram>().unwrap_err();
+    assert_eq!(wrong.rule(), Some("OM1-HIS-01"));
+    assert!(registry.metric("a", "").custom_buckets([1.0]).register::<Counter>().is_err());
 }

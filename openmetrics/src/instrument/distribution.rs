@@ -11,7 +11,9 @@ use super::own::{Own, until};
 use super::part::{Layout, Part, PartCopy};
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::error::Error;
-use crate::model::{ClassicBucket, Counts, Schema, SideRef, Span, Timestamp, merged_bucket};
+use crate::model::{
+    ClassicBucket, Counts, NativeBucketsRef, Number, Schema, SideRef, Span, Timestamp, merged_bucket,
+};
 use crate::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What all distributions of a family have in common.
@@ -20,6 +22,8 @@ pub(crate) struct Shape {
     classic: Option<Bounds>,
     has_classic: bool,
     native: Option<NativeShape>,
+    /// Whether the classic buckets are shown as native ones, too.
+    is_custom: bool,
     is_hot: bool,
 }
 
@@ -64,6 +68,7 @@ impl Shape {
             classic: counted.map(Bounds::new),
             has_classic: classic.is_some(),
             native,
+            is_custom: options.custom_buckets,
             is_hot: options.is_hot,
         })
     }
@@ -377,6 +382,7 @@ pub(crate) struct Reading {
     pub(crate) zero: u64,
     pub(crate) positive: SideReading,
     pub(crate) negative: SideReading,
+    pub(crate) custom: Option<Custom>,
     /// Added up.
     buckets: Vec<Bucket>,
     parts: Vec<PartCopy>,
@@ -396,6 +402,7 @@ impl Default for Reading {
             zero: 0,
             positive: SideReading::default(),
             negative: SideReading::default(),
+            custom: None,
             buckets: Vec::new(),
             parts: Vec::new(),
             used: 0,
@@ -436,6 +443,38 @@ impl SideReading {
     }
 }
 
+/// Classic buckets once more, as native ones whose bounds were chosen (schema -53).
+#[derive(Default)]
+pub(crate) struct Custom {
+    bounds: Vec<f64>,
+    counts: SideReading,
+}
+
+impl Custom {
+    /// `counts` are of each bucket by itself; there is one more than bounds.
+    pub(crate) fn read(&mut self, bounds: &[f64], counts: impl IntoIterator<Item = u64>) {
+        self.bounds.clear();
+        self.bounds.extend_from_slice(bounds);
+        self.counts.clear();
+        let mut next = 0;
+        for (index, count) in (0..).zip(counts).filter(|&(_, count)| count != 0) {
+            self.counts.push(index, count, &mut next);
+        }
+    }
+
+    /// There is no zero bucket, and values below zero are in the buckets of their bounds (NH-23).
+    pub(crate) fn borrow(&self) -> NativeBucketsRef<'_> {
+        NativeBucketsRef {
+            schema: Schema::CUSTOM,
+            zero_threshold: 0.0,
+            zero_count: Number::ZERO,
+            positive: self.counts.borrow(),
+            negative: SideRef { spans: &[], counts: Counts::Integer(&[]) },
+            custom_bounds: &self.bounds,
+        }
+    }
+}
+
 impl Reading {
     /// A copy to read into, the one that is `further` behind those in use.
     fn copy(&mut self, further: usize) -> &mut PartCopy {
@@ -460,10 +499,16 @@ impl Reading {
         self.sum = parts().map(|part| part.sum).sum::<f64>() + 0.0; // an empty sum is minus zero
         self.classic.clear();
         self.buckets.clear();
+        self.custom = None;
         self.count = 0;
         if let Some(bounds) = &shape.classic {
+            let of = |n: usize| parts().filter_map(|part| part.classic.get(n)).sum::<u64>();
+            if shape.is_custom {
+                let custom = self.custom.insert(Custom::default());
+                custom.read(bounds.upper(), (0..=bounds.upper().len()).map(of));
+            }
             for (n, &upper_bound) in bounds.upper().iter().chain([&f64::INFINITY]).enumerate() {
-                self.count += parts().filter_map(|part| part.classic.get(n)).sum::<u64>();
+                self.count += of(n);
                 if upper_bound.is_finite() {
                     self.classic.push(ClassicBucket { upper_bound, count: self.count.into() });
                 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bounds::Bounds;
-use super::distribution::SideReading;
+use super::distribution::{Custom, SideReading};
 use super::histogram::{DEFAULT_BUCKETS, check_bounds};
 use super::options::refused;
 use super::slot::Slot;
@@ -58,6 +58,8 @@ pub struct GaugeHistogramCell {
 pub struct Shape {
     bounds: Bounds,
     native: Option<(Schema, f64)>,
+    /// Whether the classic buckets are shown as native ones, too.
+    is_custom: bool,
 }
 
 #[derive(Clone, Default)]
@@ -150,6 +152,7 @@ pub struct GaugeHistogramReading {
     native: Option<(Schema, f64)>,
     positive: SideReading,
     negative: SideReading,
+    custom: Option<Custom>,
 }
 
 impl Cell for GaugeHistogramCell {
@@ -167,7 +170,11 @@ impl Cell for GaugeHistogramCell {
             })?;
             Ok::<_, Error>((schema, native.zero_threshold))
         });
-        Ok(Arc::new(Shape { bounds: Bounds::new(bounds), native: native.transpose()? }))
+        Ok(Arc::new(Shape {
+            bounds: Bounds::new(bounds),
+            native: native.transpose()?,
+            is_custom: options.custom_buckets,
+        }))
     }
 
     fn new(shape: &Arc<Shape>) -> Self {
@@ -189,6 +196,11 @@ impl Cell for GaugeHistogramCell {
             into.classic.push(ClassicBucket { upper_bound, count: count.into() });
         }
         into.native = self.shape.native;
+        into.custom = self.shape.is_custom.then(|| {
+            let mut custom = Custom::default();
+            custom.read(self.shape.bounds.upper(), into.here.classic.iter().copied());
+            custom
+        });
         into.positive.clear();
         into.negative.clear();
         let (mut above, mut below) = (0, 0);
@@ -218,6 +230,8 @@ impl Cell for GaugeHistogramCell {
                 negative: reading.negative.borrow(),
                 custom_bounds: &[],
             });
+        } else if let Some(custom) = &reading.custom {
+            histogram = histogram.with_native(custom.borrow());
         }
         out.point(*labels, Point::from(Value::Histogram(&histogram)));
     }

@@ -223,6 +223,8 @@ impl Cell for HistogramCell {
                 negative: reading.negative.borrow(),
                 custom_bounds: &[],
             });
+        } else if let Some(custom) = &reading.custom {
+            histogram = histogram.with_native(custom.borrow());
         }
         let start = reading.start.or(start);
         let point = Point::from(Value::Histogram(&histogram)).started(start);

@@ -16,6 +16,8 @@ pub struct Options {
     pub(crate) buckets: Option<Vec<f64>>,
     pub(crate) native: Option<Native>,
     pub(crate) without_native: bool,
+    /// Whether `buckets` are native ones as well.
+    pub(crate) custom_buckets: bool,
     pub(crate) thread_owned: Option<bool>,
     pub(crate) exemplars: bool,
     pub(crate) quantiles: Option<(Vec<f64>, Duration)>,
@@ -51,6 +53,21 @@ impl Options {
     pub fn native(mut self, native: impl Into<Option<Native>>) -> Self {
         self.native = native.into();
         self.without_native = self.native.is_none();
+        self.custom_buckets = false;
+        self
+    }
+
+    /// The upper bounds of a histogram's native buckets, rising, without `+Inf`: custom buckets, schema -53, in place of those
+    /// that grow by a factor. For bounds that mean something, such as an objective or the sizes of a pool.
+    ///
+    /// No exposition format has a place for such bounds (NH-24): on the wire these are classic buckets, and a server makes
+    /// custom ones of them again where it is told to (Prometheus: `convert_classic_histograms_to_nhcb`). What is read in
+    /// the program, [`MetricSet`](crate::model::MetricSet) and its JSON, has them as they are.
+    #[doc(alias = "nhcb")]
+    #[must_use]
+    pub fn custom_buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
+        self.buckets = Some(bounds.into());
+        (self.native, self.without_native, self.custom_buckets) = (None, true, true);
         self
     }
 

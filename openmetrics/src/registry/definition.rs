@@ -69,6 +69,12 @@ impl<'r> Definition<'r> {
         self
     }
 
+    /// The upper bounds of a histogram's native buckets, see [`Options::custom_buckets`].
+    pub fn custom_buckets(mut self, bounds: impl Into<Vec<f64>>) -> Self {
+        self.options = self.options.custom_buckets(bounds);
+        self
+    }
+
     /// Whether every thread counts in cells of its own, see [`Options::thread_owned`].
     pub fn thread_owned(mut self, own: bool) -> Self {
         self.options = self.options.thread_owned(own);
