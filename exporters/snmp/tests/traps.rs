@@ -86,7 +86,7 @@ fn traps_and_informs_of_net_snmp() {
     encode(&*receiver, Format::TEXT_0_0_4, &mut page);
     let page = String::from_utf8(page).unwrap();
     for line in [
-        r#"snmp_traps_received_total{trap="1.3.6.1.4.1.8072.2.3.0.17",source="127.0.0.1"} 1"#,
+        r#"snmp_traps_received_total{trap="1.3.6.1.4.1.8072.2.3.0.17",source="127.0.0.1",name="enterpriseSpecific"} 1"#,
         r#"snmp_traps_received_total{trap="1.3.6.1.6.3.1.1.5.4",source="127.0.0.1",name="linkUp"} 5"#,
         r#"snmp_traps_dropped_total{reason="community"} 1"#,
     ] {

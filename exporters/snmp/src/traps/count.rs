@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use openmetrics::model::{Collected, Collector, Descriptor, Emitter, Labels, MetricType, Unit};
 
 use super::Receiver;
-use super::notification::usual_name;
+use super::notification::name;
 use crate::oid::Oid;
 
 /// Counts, no more different ones than set at the start.
@@ -75,15 +75,15 @@ static DROPPED: Descriptor = Descriptor::literal(
 );
 
 /// The labels of what is counted together.
-const OTHERS: [(&str, &str); 2] = [("trap", "other"), ("source", "other")];
+const OTHERS: [(&str, &str); 3] = [("trap", "other"), ("source", "other"), ("name", "other")];
 
 impl Collector for Receiver {
     fn collect(&self, out: &mut Emitter<'_>) -> Collected {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows: Vec<(String, String, Option<&str>, Series)> = counts
+        let rows: Vec<(String, String, &str, Series)> = counts
             .series
             .iter()
-            .map(|((oid, source), series)| (oid.to_string(), source.to_string(), usual_name(oid), *series))
+            .map(|((oid, source), series)| (oid.to_string(), source.to_string(), name(oid), *series))
             .collect();
         let (others, dropped) = (counts.others, counts.dropped.clone());
         drop(counts);
@@ -97,9 +97,7 @@ impl Collector for Receiver {
                 }
             };
             for (oid, source, name, series) in &rows {
-                let mut labels = vec![("trap", oid.as_str()), ("source", source)];
-                labels.extend(name.map(|name| ("name", name)));
-                point(&labels, series);
+                point(&[("trap", oid), ("source", source), ("name", name)], series);
             }
             if others.count > 0 {
                 point(&OTHERS, &others);

@@ -46,10 +46,11 @@ pub(super) fn of(pdu: &Pdu<'_>) -> Result<Oid, Dropped> {
     Err(Dropped::Malformed)
 }
 
-/// The word for one of the usual notifications.
-pub(super) fn usual_name(oid: &Oid) -> Option<&'static str> {
-    match oid.strip_prefix(&USUAL[..])? {
-        [arc] => USUAL_NAMES.get(usize::try_from(arc.checked_sub(1)?).ok()?).copied(),
+/// The word for a notification: one of the usual ones, or that it is none (RFC 1157, section 4.1.6).
+pub(super) fn name(oid: &Oid) -> &'static str {
+    let usual = match oid.strip_prefix(&USUAL[..]) {
+        Some([arc]) => USUAL_NAMES.iter().zip(1..).find(|(_, usual)| usual == arc),
         _ => None,
-    }
+    };
+    usual.map_or("enterpriseSpecific", |(name, _)| name)
 }

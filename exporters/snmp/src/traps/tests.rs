@@ -66,7 +66,7 @@ fn a_version_1_trap_has_the_name_of_later_versions() {
     assert_eq!(
         told.counts(),
         [
-            r#"snmp_traps_received_total{trap="1.3.6.1.4.1.8072.0.42",source="192.0.2.7"} 1"#,
+            r#"snmp_traps_received_total{trap="1.3.6.1.4.1.8072.0.42",source="192.0.2.7",name="enterpriseSpecific"} 1"#,
             r#"snmp_traps_received_total{trap="1.3.6.1.6.3.1.1.5.3",source="192.0.2.7",name="linkDown"} 1"#,
         ]
     );
@@ -121,7 +121,10 @@ fn a_flood_of_different_notifications_takes_no_more_room_than_was_set() {
     }
     let counts = told.counts();
     assert_eq!(counts.len(), 4);
-    assert_eq!(counts.last().unwrap(), r#"snmp_traps_received_total{trap="other",source="other"} 97"#);
+    assert_eq!(
+        counts.last().unwrap(),
+        r#"snmp_traps_received_total{trap="other",source="other",name="other"} 97"#
+    );
 }
 
 fn secrets() -> (Secret, Secret) {
