@@ -24,7 +24,7 @@ pub fn share_one_heap() {
 ///
 /// Around each page of code that runs, the kernel maps what it has of the file, 64 KiB or more, and counts it as ours. What
 /// a scrape needs is all over the program, a page here and two there, so most of that never runs. A mapping in pieces of
-/// [`PIECE`] bounds it; what keeps pieces apart is a flag on every second one that is about core dumps, which leave out
+/// `PIECE` bounds it; what keeps pieces apart is a flag on every second one that is about core dumps, which leave out
 /// pages of files anyway. What was given back and is used again is mapped again. All this is harmless at any time, and
 /// worth it once.
 pub fn give_back_what_the_start_took() {
