@@ -276,8 +276,9 @@ struct RawMetric {
     has_buckets: bool,
     /// The count of the bucket `+Inf`, which the model does not keep.
     infinite: Option<Number>,
-    /// The bound and count of the last bucket.
-    last: Option<(f64, Number)>,
+    /// The count of the last bucket, and its bound.
+    count_below: Number,
+    bound_below: f64,
     /// The first place where the buckets are out of order.
     disorder: Option<(&'static str, usize)>,
     schema: Option<i32>,
@@ -413,11 +414,11 @@ impl<'a> Buffers<'a> {
         const EXEMPLARS: u32 = key(histogram::EXEMPLARS, BYTES);
         while let Some(key) = message.key()? {
             match key {
-                BUCKET => self.bucket(message.message()?, raw)?,
+                BUCKET => self.bucket_row(&mut message, raw)?,
                 POSITIVE_DELTA => self.positive.delta_row(key, &mut message)?,
                 NEGATIVE_DELTA => self.negative.delta_row(key, &mut message)?,
-                POSITIVE_SPAN => self.positive.span(message.message()?)?,
-                NEGATIVE_SPAN => self.negative.span(message.message()?)?,
+                POSITIVE_SPAN => self.positive.span_row(key, &mut message)?,
+                NEGATIVE_SPAN => self.negative.span_row(key, &mut message)?,
                 POSITIVE_DELTAS => self.positive.packed_deltas(message.message()?)?,
                 NEGATIVE_DELTAS => self.negative.packed_deltas(message.message()?)?,
                 POSITIVE_COUNT => self.positive.float(message.double()?),
@@ -439,17 +440,62 @@ impl<'a> Buffers<'a> {
         Ok(())
     }
 
-    #[inline]
+    /// A row of buckets, as writers make them: the same key before each.
+    #[inline(never)] // in a function of its own it has the registers it needs, and others have theirs
+    fn bucket_row(&mut self, message: &mut Message<'a>, raw: &mut RawMetric) -> Result<(), Fault> {
+        loop {
+            if self.plain_buckets(message, raw) {
+                return Ok(());
+            }
+            self.bucket(message.message()?, raw)?;
+            if !message.next_is(BUCKET_KEY) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The buckets from here on that have nothing unusual and rise; `true` if the row ends with them. ([`bucket`] would
+    /// do the same with each. Here all stays in registers.)
+    ///
+    /// [`bucket`]: Self::bucket
+    fn plain_buckets(&mut self, message: &mut Message<'a>, raw: &mut RawMetric) -> bool {
+        let bytes = message.as_bytes();
+        let (mut bound_below, mut count_below) = match raw.count_below {
+            Number::Unsigned(count) if raw.has_buckets => (raw.bound_below, count),
+            _ if raw.has_buckets => return false,
+            _ => (f64::NEG_INFINITY, 0),
+        };
+        let (mut done, mut at, mut ends) = (0, 0, false);
+        while let Some(&length @ 0..0x80) = bytes.get(at) {
+            let body = at + 1;
+            let end = body + usize::from(length);
+            let Some((count, upper_bound)) = bytes.get(body..end).and_then(plain_bucket) else { break };
+            if !(upper_bound > bound_below && upper_bound < f64::INFINITY && count >= count_below) {
+                break;
+            }
+            self.classic.push(ClassicBucket { upper_bound, count: Number::Unsigned(count) });
+            (bound_below, count_below) = (upper_bound, count);
+            (done, at) = (end, end + 1);
+            if bytes.get(end) != Some(&BUCKET_KEY) {
+                ends = true;
+                break;
+            }
+        }
+        if done > 0 {
+            raw.has_buckets = true;
+            (raw.bound_below, raw.count_below) = (bound_below, Number::Unsigned(count_below));
+            message.advance(if ends { done } else { at });
+        }
+        ends
+    }
+
+    #[inline(never)]
     fn bucket(&mut self, mut message: Message<'a>, raw: &mut RawMetric) -> Result<(), Fault> {
         const CUMULATIVE_COUNT: u32 = key(bucket::CUMULATIVE_COUNT, VARINT);
         const UPPER_BOUND: u32 = key(bucket::UPPER_BOUND, FIXED64);
         const EXEMPLAR_FIELD: u32 = key(bucket::EXEMPLAR, BYTES);
         const CUMULATIVE_COUNT_FLOAT: u32 = key(bucket::CUMULATIVE_COUNT_FLOAT, FIXED64);
         let offset = message.offset();
-        if let Some((count, upper_bound)) = plain_bucket(message.as_bytes()) {
-            self.push_bucket(Number::Unsigned(count), upper_bound, offset, raw);
-            return Ok(());
-        }
         let (mut count, mut upper_bound, mut merge) = (Count::default(), 0.0, false);
         while let Some(key) = message.key()? {
             match key {
@@ -469,10 +515,9 @@ impl<'a> Buffers<'a> {
 
     #[inline]
     fn push_bucket(&mut self, count: Number, upper_bound: f64, offset: usize, raw: &mut RawMetric) {
-        let (bound_below, count_below) = raw.last.unwrap_or((f64::NEG_INFINITY, Number::ZERO));
-        if upper_bound.is_nan() || upper_bound <= bound_below && raw.has_buckets {
+        if upper_bound.is_nan() || upper_bound <= raw.bound_below && raw.has_buckets {
             raw.disorder.get_or_insert(("PPB-06", offset));
-        } else if falls(count_below, count) {
+        } else if falls(raw.count_below, count) {
             raw.disorder.get_or_insert(("PPB-07", offset));
         } else if upper_bound == f64::INFINITY {
             raw.infinite = Some(count);
@@ -480,9 +525,12 @@ impl<'a> Buffers<'a> {
             self.classic.push(ClassicBucket { upper_bound, count });
         }
         raw.has_buckets = true;
-        raw.last = Some((upper_bound, count));
+        (raw.bound_below, raw.count_below) = (upper_bound, count);
     }
 }
+
+/// The key before each bucket.
+const BUCKET_KEY: u8 = key(histogram::BUCKET, BYTES) as u8;
 
 /// Whether a bucket holds less than the one below it, or no number at all.
 #[inline]
@@ -496,17 +544,21 @@ fn falls(below: Number, count: Number) -> bool {
 /// A bucket of just a whole count and a bound, in that order, as most are: `08 COUNT 11 BOUND`.
 #[inline]
 fn plain_bucket(body: &[u8]) -> Option<(u64, f64)> {
-    let (&[0x08, ref count @ ..], &[0x11, ref bound @ ..]) = body.split_last_chunk::<9>()? else {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let &[0x08, count @ ..] = body.first_chunk::<9>()? else { return None };
+    let &[0x11, bound @ ..] = body.last_chunk::<9>()? else { return None };
+    // As many bytes as the count has, at most eight. All but its last one go on.
+    let length = body.len().checked_sub(10).filter(|length| (1..=8).contains(length))?;
+    let count = u64::from_le_bytes(count) & (u64::MAX >> (64 - 8 * length));
+    if count & (EACH * 0x80) != (EACH * 0x80) & (u64::MAX >> (64 - 8 * length) >> 8) {
         return None;
-    };
-    let mut number = 0;
-    for (&byte, shift) in count.iter().zip((0..63).step_by(7)) {
-        number |= u64::from(byte & 0x7f) << shift;
     }
-    // All but its last byte go on, and that one is there, so the number is just as long.
-    let (last, rest) = count.split_last()?;
-    let whole = count.len() <= 9 && *last < 0x80 && rest.iter().all(|&byte| byte >= 0x80);
-    whole.then(|| (number, f64::from_le_bytes(*bound)))
+    // Seven bits of each byte; neighbours are brought together.
+    let count = count & (EACH * 0x7f);
+    let count = count & 0x007f_007f_007f_007f | (count & 0x7f00_7f00_7f00_7f00) >> 1;
+    let count = count & 0x0000_3fff_0000_3fff | (count & 0x3fff_0000_3fff_0000) >> 2;
+    let count = count & 0x0fff_ffff | (count & 0x0fff_ffff_0000_0000) >> 4;
+    Some((count, f64::from_le_bytes(bound)))
 }
 
 /// Gauge and Untyped.
@@ -595,14 +647,27 @@ impl SideBuffer {
         Ok(())
     }
 
+    /// A row of spans, as writers make them: the same key before each.
+    #[inline]
+    fn span_row(&mut self, key: u32, message: &mut Message<'_>) -> Result<(), Fault> {
+        loop {
+            // Nearly all are that short.
+            if let &[4, 0x08, offset @ 0..0x80, 0x10, length @ 0..0x80, ..] = message.as_bytes() {
+                let offset = zigzag(offset.into()) as i32;
+                self.spans.push(Span { offset, length: length.into() });
+                message.advance(5);
+            } else {
+                self.span(message.message()?)?;
+            }
+            if !message.next_is(key as u8) {
+                return Ok(());
+            }
+        }
+    }
+
     fn span(&mut self, mut message: Message<'_>) -> Result<(), Fault> {
         const OFFSET: u32 = key(span::OFFSET, VARINT);
         const LENGTH: u32 = key(span::LENGTH, VARINT);
-        if let &[0x08, offset @ 0..0x80, 0x10, length @ 0..0x80] = message.as_bytes() {
-            let offset = zigzag(offset.into()) as i32;
-            self.spans.push(Span { offset, length: length.into() });
-            return Ok(());
-        }
         let mut span = Span { offset: 0, length: 0 };
         while let Some(key) = message.key()? {
             match key {
