@@ -3,11 +3,16 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use super::Options;
 use super::buckets::add;
+use super::distribution::Shape;
+use super::lifetime::Lifetime;
+use super::own::Stripe;
 use super::part::{Layout, Part, PartCopy};
 use super::slot::{Entry, Keyed};
+use super::store::Inner;
 use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use super::{Gauge, Options};
+use crate::model::LabelName;
 
 /// Values that each writer observes; of one native bucket at the coarsest resolution.
 const VALUES: [f64; 2] = [2.0, 16.0];
@@ -197,5 +202,135 @@ fn who_is_not_counted_sees_half_a_key() {
     an_entry_changes_hands(|entry| {
         entry.hold_again();
         true
+    });
+}
+
+/// A thread that counts without pause, and a scrape that turns it to its second part.
+fn a_thread_is_turned(try_read: fn(&Part, &mut PartCopy) -> bool) {
+    loom::model(move || {
+        let options = Options { is_hot: true, ..Options::default() };
+        let shape = Shape::new(&options, Some(&[2.0]), None).unwrap();
+        let stripe = Arc::new(Stripe::new(&std::sync::Arc::new(shape)));
+        let conform =
+            |part: &Part| part.conform(Layout { generation: 0, halvings: 0, threshold: 0.0 }, 1, 10);
+        conform(&stripe.first);
+        let writer = {
+            let stripe = Arc::clone(&stripe);
+            thread::spawn(move || {
+                for value in VALUES {
+                    // As a thread does: on with the first part while that conforms.
+                    let part = if stripe.first.conforms_to(1) { &stripe.first } else { stripe.part() };
+                    let begun = part.begin_owned();
+                    if !part.conforms_to(1) {
+                        conform(part);
+                    }
+                    part.add_sum(value);
+                    add(part.classic_cell(usize::from(value > 2.0)).unwrap(), 1);
+                    part.end_owned(begun);
+                }
+            })
+        };
+        let mut first = PartCopy::default();
+        stripe.read_turned(|part| try_read(part, &mut first));
+        let is_whole = |copy: &PartCopy| {
+            let sums = copy.classic.iter().zip(VALUES).map(|(&count, value)| count as f64 * value);
+            copy.sum == sums.sum::<f64>()
+        };
+        assert!(is_whole(&first), "of one piece");
+        writer.join().unwrap();
+        let mut second = PartCopy::default();
+        stripe.read(&mut first, &mut second);
+        assert!(is_whole(&first) && is_whole(&second), "of one piece");
+        let counted: u64 = first.classic.iter().chain(&second.classic).sum();
+        assert_eq!(counted, 2, "nothing is lost");
+    });
+}
+
+#[test]
+fn a_thread_that_is_turned_loses_nothing() {
+    a_thread_is_turned(Part::try_read);
+}
+
+/// The planted mistake: to rely on the thread's having turned.
+#[test]
+#[should_panic(expected = "of one piece")]
+fn a_thread_turns_when_it_comes_to_it() {
+    a_thread_is_turned(|part, copy| {
+        part.read(copy);
+        true
+    });
+}
+
+/// A whole family: one thread finds or makes a series, while another removes it and makes one that gets its place.
+fn a_place_changes_hands(count: fn(&Inner<Gauge>)) {
+    loom::model(move || {
+        let mut family = family();
+        family.seed = [3, 5]; // the same in every run
+        let family = Arc::new(family);
+        // From the first removal on, places are used again.
+        family.with(&["x"]);
+        remove(&family, "x");
+        family.with(&["a"]);
+        let other = {
+            let family = Arc::clone(&family);
+            thread::spawn(move || {
+                remove(&family, "a");
+                assert_eq!(family.with(&["b"]).get(), 0, "of nobody else");
+            })
+        };
+        count(&family);
+        other.join().unwrap();
+        assert_eq!(family.with(&["b"]).get(), 0, "of nobody else");
+        assert!(family.with(&["a"]).get() <= 1);
+        let len = family.lock().len;
+        assert_eq!(len, 2, "each once");
+    });
+}
+
+fn family() -> Inner<Gauge> {
+    let names = [LabelName::new("label").unwrap()];
+    let lifetime = Lifetime::new(&Options::new(), false);
+    Inner::new(names.into(), String::new(), (), None, lifetime, false)
+}
+
+fn remove(family: &Inner<Gauge>, label: &str) {
+    family.with_key(&[label], |key| {
+        let mut state = family.lock();
+        if let Some(at) = family.find(&mut state, key).map(|found| found.at) {
+            family.remove(&mut state, at);
+        }
+    });
+}
+
+#[test]
+fn a_family_gives_to_each_series_what_is_its_own() {
+    a_place_changes_hands(|family| family.with(&["a"]).inc());
+}
+
+/// The planted mistake: to count in what was found after having counted oneself out.
+#[test]
+#[should_panic(expected = "of nobody else")]
+fn who_does_not_hold_what_he_found_mixes_series_up() {
+    a_place_changes_hands(|family| {
+        let at = family.with(&["a"]).at;
+        thread::yield_now();
+        family.entry(at).unwrap().cell.inc();
+    });
+}
+
+#[test]
+fn two_threads_make_a_series_once() {
+    loom::model(|| {
+        let mut family = family();
+        family.seed = [3, 5];
+        let family = Arc::new(family);
+        let other = {
+            let family = Arc::clone(&family);
+            thread::spawn(move || family.with(&["a"]).inc())
+        };
+        family.with(&["a"]).inc();
+        other.join().unwrap();
+        let len = family.lock().len;
+        assert_eq!((family.with(&["a"]).get(), len), (2, 1));
     });
 }

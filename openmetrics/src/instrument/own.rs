@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cells::{known_thread_number, thread_number};
 use super::distribution::Shape;
 use super::part::{Part, PartCopy};
-use super::sync::{AtomicBool, AtomicU64, Ordering};
+use super::sync::{AtomicBool, AtomicU64, Ordering, spin_loop, yield_now};
 use super::table::Segments;
 use crate::sync::OnceLock;
 
@@ -47,8 +47,7 @@ impl Own {
 
     /// The part that the thread is to write; `None` for a thread that is about to end, or is one of very many.
     pub(crate) fn part(&self) -> Option<&Part> {
-        let stripe = self.stripe()?;
-        Some(if stripe.is_turned.load(Ordering::Acquire) { stripe.second() } else { &stripe.first })
+        Some(self.stripe()?.part())
     }
 
     fn stripe(&self) -> Option<&Stripe> {
@@ -78,15 +77,20 @@ impl Own {
 /// waits for nobody, and sees that it was turned by what it looks at anyway: whether the first part conforms.
 pub(crate) struct Stripe {
     is_turned: AtomicBool,
-    first: Part,
+    pub(crate) first: Part,
     second: OnceLock<Box<Part>>,
     make: Arc<Shape>,
 }
 
 impl Stripe {
-    fn new(shape: &Arc<Shape>) -> Self {
+    pub(crate) fn new(shape: &Arc<Shape>) -> Self {
         let make = Arc::clone(shape);
         Self { is_turned: AtomicBool::new(false), first: shape.part(), second: OnceLock::new(), make }
+    }
+
+    /// The part that its thread is to write.
+    pub(crate) fn part(&self) -> &Part {
+        if self.is_turned.load(Ordering::Acquire) { self.second() } else { &self.first }
     }
 
     fn second(&self) -> &Part {
@@ -99,14 +103,18 @@ impl Stripe {
             Some(part) => until(|| part.try_read(second)), // who was turned to it has been turned back
             None => *second = PartCopy::default(),
         }
-        if (0..4).any(|_| self.first.try_read(first)) {
-            return;
+        if !(0..4).any(|_| self.first.try_read(first)) {
+            self.read_turned(|part| part.try_read(first));
         }
+    }
+
+    /// Reads the first part while the thread writes the second.
+    pub(crate) fn read_turned(&self, mut try_read: impl FnMut(&Part) -> bool) {
         self.second();
         self.is_turned.store(true, Ordering::Release);
         until(|| {
             self.first.unsettle(); // each time, since the thread may just have settled it
-            self.first.try_read(first)
+            try_read(&self.first)
         });
         self.is_turned.store(false, Ordering::Release);
     }
@@ -118,9 +126,9 @@ pub(crate) fn until(mut attempt: impl FnMut() -> bool) {
     while !attempt() {
         tries += 1;
         if tries % 64 == 0 {
-            std::thread::yield_now();
+            yield_now();
         } else {
-            std::hint::spin_loop();
+            spin_loop();
         }
     }
 }

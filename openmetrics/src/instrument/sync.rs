@@ -7,5 +7,9 @@ pub(crate) use loom::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence},
 };
+#[cfg(all(loom, test))]
+pub(crate) use loom::thread::{yield_now, yield_now as spin_loop};
 #[cfg(not(all(loom, test)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(all(loom, test)))]
+pub(crate) use std::{hint::spin_loop, thread::yield_now};
