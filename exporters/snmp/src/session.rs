@@ -1,27 +1,30 @@
 //! The only input and output: one socket to one device, requests out, responses in, and what does not belong dropped.
 
+mod device;
+mod error;
+mod figures;
+mod socket;
+
 use std::collections::HashMap;
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UdpSocket};
+pub use device::Devices;
+pub use error::{SessionError, Unanswered};
+pub use figures::Figures;
+pub use socket::Transport;
 
-use crate::ber::SEQUENCE;
+use self::device::{Device, Engine, lock, next_limit};
+use self::socket::{LARGEST_MESSAGE, Socket};
 use crate::config::{Auth, WalkParams};
 use crate::dump::Packet;
 use crate::message::{Message, Pdu, PduKind, Request, Unit as _, V3, Value, Version};
 use crate::rows::Column;
-use crate::secret::Secret;
 use crate::usm::{self, Keys, Parameters};
-use crate::walk::{Ask, Fault, Style, Target, Walk};
+use crate::walk::{Ask, Style, Target, Walk};
 
-/// The most octets of one message.
-const LARGEST_MESSAGE: usize = 65_535;
 /// How long an answer is waited for before anything is known about a device.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The least that an answer is waited for: below it, schedulers decide.
@@ -30,15 +33,6 @@ const LEAST_WAIT: Duration = Duration::from_millis(40);
 const WINDOW: usize = 4;
 /// The most names in a request.
 const MOST_NAMES: u32 = 60;
-
-/// How a device is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// Over UDP.
-    Udp,
-    /// Over TCP.
-    Tcp,
-}
 
 /// How much one device may cost, so that none can take all there is.
 #[derive(Clone, Copy, Debug)]
@@ -74,204 +68,6 @@ pub struct Way {
     pub dump: bool,
 }
 
-/// What is known of devices from earlier scrapes.
-#[derive(Debug, Default)]
-pub struct Devices(Mutex<HashMap<(SocketAddr, Transport), Known>>);
-
-type Known = Arc<Mutex<Device>>;
-
-/// How many devices are remembered.
-const REMEMBERED: usize = 20_000;
-
-#[derive(Debug, Default)]
-struct Device {
-    /// The smoothed round trip and its variation.
-    trip: Option<(Duration, Duration)>,
-    /// The most repetitions and names that it is asked for, if fewer than usual.
-    limits: (Option<u32>, Option<u32>),
-    engine: Option<Engine>,
-}
-
-impl Device {
-    /// Takes a round trip into account (RFC 6298, section 2).
-    fn add(&mut self, trip: Duration) {
-        self.trip = Some(match self.trip {
-            None => (trip, trip / 2),
-            Some((smooth, variation)) => {
-                ((smooth * 7 + trip) / 8, (variation * 3 + smooth.abs_diff(trip)) / 4)
-            }
-        });
-    }
-}
-
-/// An engine of version 3, and how its clock stands to ours.
-#[derive(Clone, Debug)]
-struct Engine {
-    id: Vec<u8>,
-    boots: i32,
-    time: i32,
-    at: Instant,
-    keys: HashMap<Secret, Keys>,
-}
-
-impl Engine {
-    fn time_now(&self) -> i32 {
-        let passed = i32::try_from(self.at.elapsed().as_secs()).unwrap_or(i32::MAX);
-        self.time.saturating_add(passed)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Devices {
-    fn device(&self, address: SocketAddr, transport: Transport) -> Arc<Mutex<Device>> {
-        let mut devices = lock(&self.0);
-        if devices.len() >= REMEMBERED && !devices.contains_key(&(address, transport)) {
-            devices.clear(); // learning anew costs a few packets a device
-        }
-        devices.entry((address, transport)).or_default().clone()
-    }
-}
-
-/// Figures of all sessions.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// Packets sent, those sent again included.
-    pub packets: AtomicU64,
-    /// Packets sent again.
-    pub retries: AtomicU64,
-    /// Messages that did not belong or could not be read.
-    pub foreign: AtomicU64,
-    /// Round trips: how many took up to each of [`Figures::BOUNDS`], then all of them.
-    pub trips: [AtomicU64; 16],
-    /// The sum of round trips in nanoseconds.
-    pub trip_nanos: AtomicU64,
-}
-
-impl Figures {
-    /// Upper bounds in seconds, each twice the one before.
-    pub const BOUNDS: [f64; 15] = [
-        0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064, 0.0128, 0.0256, 0.0512, 0.1024, 0.2048,
-        0.4096, 0.8192, 1.6384,
-    ];
-
-    fn trip(&self, trip: Duration) {
-        let seconds = trip.as_secs_f64();
-        let at = Self::BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(Self::BOUNDS.len());
-        if let Some(count) = self.trips.get(at) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        self.trip_nanos.fetch_add(trip.as_nanos() as u64, Ordering::Relaxed);
-    }
-}
-
-/// Why nothing, or not everything, came of a device.
-#[derive(Debug)]
-pub enum SessionError {
-    /// The socket failed.
-    Io(io::Error),
-    /// Nobody listens at the device's port.
-    Closed,
-    /// The device closed the connection.
-    Ended,
-    /// What the device sends over TCP is no message, and where the next one begins cannot be told.
-    NoMessage(String),
-    /// No answer to a request about a name.
-    Silent(Unanswered),
-    /// The time of the scrape is over.
-    Late(String, usize),
-    /// The device said or did something that ends the walk.
-    Fault(Fault),
-    /// What the device reports of our messages.
-    Report(&'static str),
-    /// More packets than a scrape may send.
-    TooManyPackets,
-}
-
-/// A request that was not answered.
-#[derive(Debug)]
-pub struct Unanswered {
-    /// What it was about.
-    subject: String,
-    /// How many rows had been told before.
-    rows: usize,
-    /// How often it was sent.
-    times: u32,
-    /// How many messages came meanwhile that were no answers.
-    foreign: u64,
-}
-
-impl fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { subject, rows, times, foreign } = self;
-        if *rows > 0 {
-            write!(f, "after {rows} rows ")?;
-        }
-        write!(f, "no answer about {subject}, asked {times} times; ")?;
-        if *foreign > 0 {
-            write!(
-                f,
-                "{foreign} messages came that were none: unreadable, or of another request, version, community or engine"
-            )
-        } else if *rows > 0 {
-            f.write_str("a smaller max_repetitions or a longer timeout in the module may help")
-        } else {
-            f.write_str("is it reachable, and are version and community or user right?")
-        }
-    }
-}
-
-impl SessionError {
-    /// Whether it means that nothing came from the device at all.
-    pub fn is_silence(&self) -> bool {
-        matches!(
-            self,
-            Self::Io(_)
-                | Self::Closed
-                | Self::Ended
-                | Self::NoMessage(_)
-                | Self::Silent(Unanswered { rows: 0, .. })
-                | Self::Late(_, 0)
-        )
-    }
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "the socket failed: {error}"),
-            Self::Closed => f.write_str("nobody listens at its port"),
-            Self::NoMessage(why) => write!(f, "the device sends no message of SNMP: {why}"),
-            Self::Ended => f.write_str(
-                "the device closed the connection without an answer; does it take SNMP over TCP, and is it the right port?",
-            ),
-            Self::Silent(unanswered) => unanswered.fmt(f),
-            Self::Late(subject, rows) => write!(
-                f,
-                "the time of the scrape was over after {rows} rows, at {subject}; a longer scrape_timeout or fewer columns may help"
-            ),
-            Self::Fault(fault) => fault.fmt(f),
-            Self::Report(what) => f.write_str(what),
-            Self::TooManyPackets => {
-                f.write_str("the walk took more packets than a scrape may send (--snmp.max-packets)")
-            }
-        }
-    }
-}
-impl std::error::Error for SessionError {}
-
-impl From<io::Error> for SessionError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::Closed,
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Ended,
-            _ => Self::Io(error),
-        }
-    }
-}
-
 /// How one module is walked.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
@@ -288,13 +84,6 @@ pub struct Effort {
     pub packets: u64,
     /// Of these, sent again.
     pub retries: u64,
-}
-
-enum Socket {
-    Udp(UdpSocket),
-    /// Replies from any address are taken.
-    AnySource(UdpSocket, SocketAddr),
-    Tcp(Box<TcpStream>, Vec<u8>),
 }
 
 /// A conversation with one device.
@@ -363,26 +152,7 @@ impl<'a> Session<'a> {
         deadline: Instant,
     ) -> Result<Self, SessionError> {
         let Way { address, transport, any_source, source, limits, dump } = way;
-        let socket = match transport {
-            Transport::Udp => {
-                let any: SocketAddr =
-                    if address.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
-                let socket = UdpSocket::bind(source.unwrap_or(any)).await?;
-                if any_source {
-                    Socket::AnySource(socket, address)
-                } else {
-                    socket.connect(address).await?;
-                    Socket::Udp(socket)
-                }
-            }
-            Transport::Tcp => {
-                let connect = TcpStream::connect(address);
-                let stream = tokio::time::timeout_at(deadline.into(), connect).await;
-                let stream = stream.map_err(|_| SessionError::Late("the connection".into(), 0))??;
-                stream.set_nodelay(true)?;
-                Socket::Tcp(Box::new(stream), Vec::new())
-            }
-        };
+        let socket = Socket::open(transport, address, any_source, source, deadline).await?;
         let seed = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), address);
         Ok(Self {
             socket,
@@ -584,12 +354,7 @@ impl<'a> Session<'a> {
         if let Some(device) = self.dumped {
             tracing::info!(%device, packet = %Packet(octets), "sent");
         }
-        match &mut self.socket {
-            Socket::Udp(socket) => drop(socket.send(octets).await?),
-            Socket::AnySource(socket, address) => drop(socket.send_to(octets, *address).await?),
-            Socket::Tcp(stream, _) => stream.write_all(octets).await?,
-        }
-        Ok(())
+        self.socket.send(octets).await
     }
 
     fn drop_foreign(&mut self) {
@@ -602,40 +367,17 @@ impl<'a> Session<'a> {
 
     /// Receives one message into the buffer, and says how long it is.
     async fn message(&mut self) -> Result<usize, SessionError> {
-        let length = self.next_message().await?;
+        let length = loop {
+            match self.socket.receive(&mut self.buffer).await? {
+                Some(length) => break length,
+                None => self.drop_foreign(),
+            }
+        };
         if let Some(device) = self.dumped {
             let octets = self.buffer.get(..length).unwrap_or_default();
             tracing::info!(%device, packet = %Packet(octets), "received");
         }
         Ok(length)
-    }
-
-    async fn next_message(&mut self) -> Result<usize, SessionError> {
-        loop {
-            match &mut self.socket {
-                Socket::Udp(socket) => return Ok(socket.recv(&mut self.buffer).await?),
-                Socket::AnySource(socket, address) => {
-                    let (length, from) = socket.recv_from(&mut self.buffer).await?;
-                    if from.port() == address.port() {
-                        return Ok(length);
-                    }
-                    self.drop_foreign();
-                }
-                Socket::Tcp(stream, pending) => {
-                    if let Some(length) = framed(pending)? {
-                        // The buffer is as large as a message can be.
-                        if let Some(place) = self.buffer.get_mut(..length) {
-                            place.copy_from_slice(pending.get(..length).unwrap_or_default());
-                        }
-                        pending.drain(..length);
-                        return Ok(length);
-                    }
-                    if stream.read_buf(pending).await? == 0 {
-                        return Err(SessionError::Ended);
-                    }
-                }
-            }
-        }
     }
 
     /// Waits for a message and gives it to the walk, if it belongs to one of these requests.
@@ -794,14 +536,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What a device is asked for at most the next time, after a walk that began with one limit and ended with another; `None`
-/// for as much as is configured. What had to be made smaller stays so, and grows by an eighth with every walk that had
-/// not: a way that loses packets must not make a device slow for ever.
-fn next_limit(began: u32, ended: u32, configured: u32) -> Option<u32> {
-    let next = if ended < began { ended } else { began.saturating_add(began / 8 + 1) };
-    (next < configured).then_some(next)
-}
-
 enum Opened<'m> {
     Pdu(Pdu<'m>),
     Resync,
@@ -829,42 +563,4 @@ fn report(pdu: &Pdu<'_>) -> Option<&'static str> {
         }
         _ => "the device reports that it cannot take our messages: check context and engine id",
     })
-}
-
-/// The length of the message that a stream begins with, once it is whole. What claims to be longer than a message can
-/// be, or is none, is not waited for.
-fn framed(pending: &[u8]) -> Result<Option<usize>, SessionError> {
-    let Some((&[tag, first], rest)) = pending.split_first_chunk() else { return Ok(None) };
-    // From 0x81 on, the low bits say how many octets the length takes.
-    let digits = usize::from(first).saturating_sub(0x80);
-    if tag != SEQUENCE || first == 0x80 || digits > size_of::<usize>() {
-        return Err(SessionError::NoMessage("it is none".into()));
-    }
-    let Some(octets) = rest.get(..digits) else { return Ok(None) };
-    let claimed = octets.iter().fold(0_usize, |length, octet| length << 8 | usize::from(*octet));
-    let length = if digits == 0 { usize::from(first) } else { claimed };
-    let whole = length.saturating_add(2 + digits);
-    if whole > LARGEST_MESSAGE {
-        return Err(SessionError::NoMessage(format!("it claims {length} octets, more than one can have")));
-    }
-    Ok((pending.len() >= whole).then_some(whole))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_that_were_learned_grow_again() {
-        assert_eq!(next_limit(25, 25, 25), None, "nothing to learn");
-        assert_eq!(next_limit(25, 12, 25), Some(12), "what it could take");
-        assert_eq!((next_limit(12, 12, 25), next_limit(1, 1, 25)), (Some(14), Some(2)), "a little more");
-        assert_eq!((next_limit(24, 24, 25), next_limit(u32::MAX, u32::MAX, u32::MAX)), (None, None));
-        let mut limit = Some(1);
-        let walks = std::iter::from_fn(|| {
-            limit = next_limit(limit?, limit?, 25);
-            Some(())
-        });
-        assert_eq!(walks.count(), 14, "1 to 8 one by one, then 10, 12, 14, 16, 19, 22");
-    }
 }
