@@ -1,14 +1,15 @@
 //! Metrics that other programs leave in files: every `*.prom` in the folders given, in Prometheus' text format, or in
 //! OpenMetrics if the file ends in `# EOF`.
 //!
-//! A file that cannot be read costs only itself; `node_textfile_scrape_error` says that there was one. Families of the
+//! A line or a file that cannot be read costs only itself; `node_textfile_scrape_error` says that there was one. Families of the
 //! same name in several files become one. A file is read anew only when it changed.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use openmetrics::format::{Format, decode};
+use openmetrics::format::assemble::read;
+use openmetrics::format::entries::Dialect;
 use openmetrics::model::{Descriptor, Labels, MetricFamily, MetricSet};
 
 use super::{NodeCollector, Setup, Spec};
@@ -49,8 +50,14 @@ struct Textfile {
 /// What is kept of a file until it changes.
 struct Known {
     stamp: Stamp,
-    content: Result<MetricSet, String>,
+    content: Result<Content, String>,
     seen: bool,
+}
+
+/// What is good of a file, and the first thing that is not.
+struct Content {
+    set: MetricSet,
+    wrong: Option<String>,
 }
 
 impl Textfile {
@@ -91,12 +98,12 @@ impl Textfile {
         }
         let Some(known) = self.known.get_mut(path) else { return changed };
         known.seen = true;
-        match &known.content {
-            Ok(_) => self.told.push((path.to_owned(), written)),
-            Err(reason) => {
-                let error = Error::failed(path, reason.clone());
-                self.fail(host, error);
-            }
+        if known.content.is_ok() {
+            self.told.push((path.to_owned(), written));
+        }
+        let wrong = known.content.as_ref().map_or_else(Some, |content| content.wrong.as_ref());
+        if let Some(reason) = wrong.cloned() {
+            self.fail(host, Error::failed(path, reason));
         }
         changed
     }
@@ -106,8 +113,8 @@ impl Textfile {
         self.families.clear();
         let mut sources: HashMap<String, (usize, Vec<&Path>)> = HashMap::new();
         for (path, _) in &self.told {
-            let Some(Known { content: Ok(set), .. }) = self.known.get(path) else { continue };
-            for family in &set.families {
+            let Some(Known { content: Ok(content), .. }) = self.known.get(path) else { continue };
+            for family in &content.set.families {
                 let name = family.descriptor.name().as_str();
                 match sources.get_mut(name).and_then(|(at, files)| Some((self.families.get_mut(*at)?, files))) {
                     None => {
@@ -149,16 +156,20 @@ fn contradiction(first: &Descriptor, second: &Descriptor) -> Option<&'static str
     }
 }
 
-/// The families of a file; an error is why it cannot be used.
-fn parse(text: &str) -> Result<MetricSet, String> {
+/// The families of a file; an error is why none of it can be used.
+fn parse(text: &str) -> Result<Content, String> {
     let is_openmetrics = text.trim_end().ends_with("# EOF");
-    let format = if is_openmetrics { Format::OPENMETRICS_1_0 } else { Format::TEXT_0_0_4 };
-    let set = decode(text.as_bytes(), format).map_err(|error| error.to_string())?;
+    let dialect = if is_openmetrics { Dialect::OpenMetrics1 } else { Dialect::Prometheus };
+    let (set, findings) = read(text.as_bytes(), dialect);
+    let wrong = findings.first_fatal().map(|finding| openmetrics::Error::from(finding.clone()).to_string());
     let mut points = set.families.iter().flat_map(|family| &family.metrics).flat_map(|metric| &metric.points);
     if points.any(|point| point.timestamp.is_some()) {
         return Err("has timestamps, which would make old values look new".to_owned());
     }
-    Ok(set)
+    match wrong {
+        Some(wrong) if set.families.is_empty() => Err(wrong),
+        wrong => Ok(Content { set, wrong }),
+    }
 }
 
 impl NodeCollector for Textfile {
@@ -246,7 +257,7 @@ mod tests {
         textfile.update(&mut host).unwrap();
         textfile.update(&mut host).unwrap();
         let mut page = Vec::new();
-        openmetrics::format::encode(&Told(&textfile), Format::TEXT_0_0_4, &mut page);
+        openmetrics::format::encode(&Told(&textfile), openmetrics::format::Format::TEXT_0_0_4, &mut page);
         let lines = String::from_utf8(page).unwrap().replace(&root.display().to_string(), "/tree");
         let asides = host.take_problems().asides;
         let asides = asides.iter().map(|aside| aside.to_string().replace(&root.display().to_string(), "/tree"));
@@ -281,11 +292,16 @@ mod tests {
                 ("d1/b.prom", "bad{ 1\n"),
                 ("d1/c.prom", "old 1 1700000000000\n"),
                 ("d1/d.prom", "# TYPE good counter\ngood 2\n"),
+                ("d1/e.prom", "first 1\nbad{ 1\nlast 2\ntwice 1\ntwice 2\n"),
             ],
             Duration::ZERO,
         );
         assert!(page.contains("good 1") && !page.contains("\nold") && page.contains("node_textfile_scrape_error 1"));
-        assert!(problems.iter().any(|p| p.starts_with("/tree/d1/b.prom: ")), "{problems:?}");
+        assert!(page.contains("\nfirst 1\n") && page.contains("\nlast 2\n"), "{page}");
+        assert_eq!(page.lines().filter(|line| line.starts_with("twice ")).count(), 1, "{page}");
+        for file in ["b.prom", "e.prom"] {
+            assert!(problems.iter().any(|p| p.starts_with(&format!("/tree/d1/{file}: "))), "{problems:?}");
+        }
         assert!(problems.iter().any(|p| p == "/tree/d1/c.prom: has timestamps, which would make old values look new"));
     }
 }
