@@ -3,8 +3,8 @@
 use openmetrics::format::{Escaping, Format, Options, encode, encode_with};
 use openmetrics::model::{
     ClassicBucket, Collected, Collector, Counts, Descriptor, Emitter, ExemplarRef, HistogramValue, Labels,
-    MetricName, MetricType, Naming, NativeBucketsRef, Number, Point, Quantile, Refusal, Report, Schema,
-    SideRef, Span, State, SummaryValue, Timestamp, Unit, Value,
+    MetricName, MetricType, Naming, NativeBucketsRef, Point, Quantile, Refusal, Report, Schema, SideRef,
+    Span, State, SummaryValue, Timestamp, Unit, Value,
 };
 
 /// A collector made of a function.
@@ -457,63 +457,6 @@ fn labels_that_clash_after_escaping_are_refused() {
     assert_eq!(rules, ["ESC-07"; 4], "one name in the output is one name in the model, throughout a family");
     assert_eq!(page, "# TYPE x gauge\nx{a_b=\"=\\\"}{\\\\\"} 2\nx{a_b=\"2\"} 6\n# EOF\n");
     assert_eq!(refused(Format::OPENMETRICS_2_0, emit).0.len(), 0);
-}
-
-#[test]
-fn what_a_format_cannot_say_is_refused_by_rule() {
-    use MetricType::{Counter, StateSet, Summary, Unknown};
-    let one = |t: MetricType, value: Value<'_>| {
-        let family = family("x", t);
-        [Format::TEXT_0_0_4, Format::OPENMETRICS_1_0, Format::OPENMETRICS_2_0].map(|format| {
-            let (rules, _) = refused(format, |out: &mut Emitter<'_>| out.value(&family, value));
-            rules.first().copied().unwrap_or("")
-        })
-    };
-    let histogram = |buckets: &[(f64, Number)], count: Number, sum: Option<f64>| {
-        let buckets: Vec<_> =
-            buckets.iter().map(|&(upper_bound, count)| ClassicBucket { upper_bound, count }).collect();
-        let histogram = HistogramValue::new(count, sum.map(Number::from)).with_classic(&buckets);
-        one(MetricType::Histogram, Value::Histogram(&histogram))
-    };
-    let summary = |count: Option<f64>, sum: Option<f64>, quantiles: &[(f64, f64)]| {
-        let quantiles: Vec<_> =
-            quantiles.iter().map(|&(quantile, value)| Quantile { quantile, value: value.into() }).collect();
-        let value = SummaryValue::new(count.map(Number::from), sum.map(Number::from), &quantiles);
-        one(Summary, Value::Summary(&value))
-    };
-    let n = |v: u64| Number::from(v);
-    let f = |v: f64| Number::from(v);
-    let nan = f64::NAN;
-
-    assert_eq!(one(Counter, nan.into()), ["", "OM1-CNT-03", "OM2-CNT-02"]);
-    assert_eq!(one(Counter, (-1_i64).into()), ["", "OM1-CNT-04", "OM2-CNT-02"]);
-    assert_eq!(one(StateSet, Value::StateSet(&[State { name: "a", enabled: true }; 2])), ["OM1-SS-03"; 3]);
-
-    assert_eq!(histogram(&[(nan, n(1))], n(1), Some(1.0)), ["P4-22", "OM1-HIS-07", "OM2-HIS-06"]);
-    assert_eq!(
-        histogram(&[(2.0, n(1)), (1.0, n(1))], n(1), Some(1.0)),
-        ["P4-22", "OM1-HIS-05", "OM2-HIS-06"]
-    );
-    assert_eq!(histogram(&[(1.0, n(2)), (2.0, n(1))], n(2), Some(1.0)), ["", "OM1-HIS-03", "OM2-HIS-07"]);
-    assert_eq!(histogram(&[(1.0, n(2))], n(1), Some(1.0)), ["", "OM1-HIS-03", "OM2-HIS-07"]);
-    assert_eq!(histogram(&[(1.0, f(0.5))], n(1), Some(1.0)), ["", "OM1-HIS-08", ""]);
-    assert_eq!(histogram(&[(1.0, f(1.0))], f(1.0), Some(1.0)), [""; 3], "integers may be held as floats");
-    assert_eq!(histogram(&[], n(1), Some(-1.0)), ["", "OM1-HIS-09", ""]);
-    assert_eq!(histogram(&[(-1.0, n(1))], n(1), Some(-1.0)), [""; 3], "written without its sum");
-    assert_eq!(histogram(&[], n(1), Some(nan)), ["", "OM1-HIS-09", ""]);
-    assert_eq!(histogram(&[], n(1), None), ["", "", "OM2-HIS-02"]);
-
-    assert_eq!(summary(Some(1.0), Some(1.0), &[(1.5, 1.0)]), ["", "OM1-SUM-05", "OM2-SUM-03"]);
-    assert_eq!(summary(Some(1.0), Some(1.0), &[(0.5, -1.0)]), ["", "OM1-SUM-06", "OM2-SUM-03"]);
-    assert_eq!(
-        summary(Some(1.0), Some(1.0), &[(0.5, 1.0), (0.1, 1.0)]),
-        ["P4-23", "OM1-SUM-05", "OM2-SUM-02"]
-    );
-    assert_eq!(summary(Some(0.5), Some(1.0), &[]), ["", "OM1-SUM-03", "OM2-SUM-04"]);
-    assert_eq!(summary(Some(1.0), Some(nan), &[]), ["", "OM1-SUM-02", "OM2-SUM-04"]);
-    assert_eq!(summary(None, Some(1.0), &[]), ["", "", "OM2-SUM-01"]);
-    let both = SummaryValue::new(Some(n(1)), Some(n(1)), &[]);
-    assert_eq!(one(Unknown, Value::Summary(&both)), ["OM1-UNK-01", "OM1-UNK-01", ""]);
 }
 
 #[test]

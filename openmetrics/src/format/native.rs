@@ -32,7 +32,12 @@ pub(crate) fn check(native: &NativeBucketsRef<'_>, count: Number, sum: Option<Nu
     check_count(native, count, sum)
 }
 
-fn check_spans(native: &NativeBucketsRef<'_>, side: SideRef<'_>, sign: &str) -> Result<(), Broken> {
+/// Spans have as many buckets as there are counts (NH-11), none goes back (NH-10), and none beyond the last (NH-07).
+pub(crate) fn check_spans(
+    native: &NativeBucketsRef<'_>,
+    side: SideRef<'_>,
+    sign: &str,
+) -> Result<(), Broken> {
     let buckets: u64 = side.spans.iter().map(|span| u64::from(span.length)).sum();
     if buckets != side.counts.len() as u64 {
         let message =
@@ -103,8 +108,12 @@ fn surely_upper_bound(schema: Schema, index: i32) -> f64 {
     if exponent.fract() == 0.0 { bound } else { bound * (1.0 + 1e-12) }
 }
 
-/// The buckets hold all observations that are numbers.
-fn check_count(native: &NativeBucketsRef<'_>, count: Number, sum: Option<Number>) -> Result<(), Broken> {
+/// The buckets hold all observations that are numbers (NH-20), if none of them holds less than nothing (NH-09).
+pub(crate) fn check_count(
+    native: &NativeBucketsRef<'_>,
+    count: Number,
+    sum: Option<Number>,
+) -> Result<(), Broken> {
     let has_nan = sum.is_some_and(Number::is_nan);
     let words = |held: &dyn std::fmt::Display| {
         format!("the buckets hold {held} observations, but the count is {}", count.as_f64())

@@ -189,6 +189,9 @@ pub(crate) fn check(
         let om1 = if buckets.windows(2).any(is_twice) { "OM1-HIS-04" } else { "OM1-HIS-05" };
         return Err(Refusal::new(rule("P4-22", om1, "OM2-HIS-06"), "the buckets' bounds do not rise"));
     }
+    if dialect == Dialect::Prometheus && histogram.count.is_nan() {
+        return Err(Refusal::new("P4-21", "a count of NaN equals no bucket"));
+    }
     if dialect == Dialect::Prometheus || dialect == Dialect::OpenMetrics2 && gauge {
         return Ok((histogram.count, histogram.sum));
     }

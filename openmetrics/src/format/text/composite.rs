@@ -5,9 +5,9 @@ use super::classic;
 use super::encoder::Encoder;
 use super::line::Line;
 use super::number::{Style, push_float, push_number, push_seconds, push_unsigned};
+use crate::format::native;
 use crate::model::{
-    ClassicBucket, HistogramValue, Labels, MetricType, NativeBucketsRef, Number, Point, Refusal, SideRef,
-    SummaryValue,
+    ClassicBucket, HistogramValue, Labels, MetricType, NativeBucketsRef, Number, Point, Refusal, SummaryValue,
 };
 
 const STYLE: Style = Style::OpenMetrics;
@@ -162,8 +162,15 @@ fn check_native(
     if native.zero_threshold.is_nan() || native.zero_threshold < 0.0 || native.zero_threshold.is_infinite() {
         return Err(Refusal::new("OM2-NH-08", "the zero threshold is no number from zero up"));
     }
-    for side in [native.negative, native.positive] {
-        check_side(side)?;
+    for (side, sign) in [(native.negative, "negative"), (native.positive, "positive")] {
+        native::check_spans(native, side, sign).map_err(|(rule, message)| {
+            let rule = match rule {
+                "NH-11" => "OM2-NH-05",
+                "NH-10" => "OM2-NH-06",
+                _ => "OM2-NH-10",
+            };
+            Refusal::new(rule, message)
+        })?;
         let mut counts = (0..side.counts.len()).filter_map(|at| side.counts.get(at));
         if !gauge && counts.any(Number::is_negative) {
             return Err(Refusal::new("OM2-HIS-07", "a bucket's count is negative"));
@@ -172,16 +179,9 @@ fn check_native(
     if !gauge && (native.zero_count.is_negative() || histogram.count.is_negative()) {
         return Err(Refusal::new("OM2-HIS-07", "a count is negative"));
     }
-    Ok(())
-}
-
-fn check_side(side: SideRef<'_>) -> Result<(), Refusal> {
-    let lengths: u64 = side.spans.iter().map(|span| u64::from(span.length)).sum();
-    if lengths != side.counts.len() as u64 {
-        return Err(Refusal::new("OM2-NH-05", "spans and bucket counts differ in length"));
+    // What may be negative need not add up to anything.
+    match native::check_count(native, histogram.count, histogram.sum) {
+        Err(("NH-20", message)) => Err(Refusal::new("OM2-NH-09", message)),
+        _ => Ok(()),
     }
-    if side.spans.iter().skip(1).any(|span| span.offset < 0) {
-        return Err(Refusal::new("OM2-NH-06", "a later span goes back"));
-    }
-    Ok(())
 }

@@ -163,7 +163,7 @@ impl<'o> Encoder<'o> {
                 classic = Some(&made);
             }
         }
-        let written = check_classic(classic.unwrap_or_default()).map(|()| {
+        let written = check_classic(classic.unwrap_or_default(), histogram.count).map(|()| {
             let mut placed = std::mem::take(&mut self.placed);
             if let Some(classic) = classic {
                 place_exemplars(point.exemplars, classic, |_| true, &mut placed);
@@ -536,22 +536,23 @@ fn is_integer(native: &NativeBucketsRef<'_>, count: Number) -> bool {
         && whole(native.negative)
 }
 
-/// Bounds rise and counts do not fall (PPB-06, PPB-07).
-fn check_classic(buckets: &[ClassicBucket]) -> Result<(), Refusal> {
+/// Bounds rise and counts do not fall, up to the count of all (PPB-06, PPB-07).
+fn check_classic(buckets: &[ClassicBucket], count: Number) -> Result<(), Refusal> {
     if let Some(bucket) = buckets.iter().find(|bucket| bucket.upper_bound.is_nan()) {
         return Err(Refusal::new("PPB-06", format!("a bucket's upper bound is {}", bucket.upper_bound)));
     }
-    for pair in buckets.windows(2) {
-        if let [a, b] = pair {
-            if a.upper_bound >= b.upper_bound {
-                let message = format!("bucket {} follows bucket {}", b.upper_bound, a.upper_bound);
-                return Err(Refusal::new("PPB-06", message));
-            }
-            if a.count.as_f64() > b.count.as_f64() {
-                let message = format!("bucket {} holds less than the one below it", b.upper_bound);
-                return Err(Refusal::new("PPB-07", message));
-            }
+    let mut below: Option<ClassicBucket> = None;
+    for &bucket in buckets.iter().chain([&ClassicBucket { upper_bound: f64::INFINITY, count }]) {
+        if let Some(below) = below.filter(|below| below.upper_bound >= bucket.upper_bound) {
+            let message = format!("bucket {} follows bucket {}", bucket.upper_bound, below.upper_bound);
+            return Err(Refusal::new("PPB-06", message));
         }
+        let least = below.map_or(0.0, |below| below.count.as_f64());
+        if bucket.count.is_nan() || bucket.count.as_f64() < least {
+            let message = format!("bucket {} holds less than the one below it", bucket.upper_bound);
+            return Err(Refusal::new("PPB-07", message));
+        }
+        below = Some(bucket);
     }
     Ok(())
 }
