@@ -56,9 +56,9 @@ impl Dropped {
         }
     }
 
-    /// Whether it says something about the device, not only about the configuration.
+    /// Whether a page tells it: a row is missing, and not for the configuration alone.
     pub const fn is_fault(self) -> bool {
-        !matches!(self, Self::Date)
+        !matches!(self, Self::Date | Self::Number)
     }
 }
 

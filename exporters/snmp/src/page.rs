@@ -53,7 +53,7 @@ static FAILED: Descriptor = Descriptor::literal(
 static ERRORS: Descriptor = Descriptor::literal(
     "snmp_scrape_errors",
     MetricType::Gauge,
-    "Rows that were left out: malformed on the wire, an impossible name or index, bits that are none, labels that another row has; and texts told as 0.",
+    "Rows that were left out: malformed on the wire, an impossible name or index, bits that are none, labels that another row has.",
 );
 
 /// A number told for each module.
@@ -114,8 +114,11 @@ static FOREIGN: Descriptor = Descriptor::literal(
     MetricType::Counter,
     "Packets that could not be read or answered nothing that was asked.",
 );
-static DROPPED: Descriptor =
-    Descriptor::literal("snmp_rows_dropped", MetricType::Counter, "Rows that became no metric, by reason.");
+static DROPPED: Descriptor = Descriptor::literal(
+    "snmp_rows_dropped",
+    MetricType::Counter,
+    "Rows that became no metric, or 0 where a number should be, by reason.",
+);
 static IN_FLIGHT: Descriptor =
     Descriptor::literal("snmp_request_in_flight", MetricType::Gauge, "Walks that run.");
 static TRIPS: Descriptor = Descriptor::literal_with_unit(
