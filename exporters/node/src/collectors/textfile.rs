@@ -160,7 +160,12 @@ fn contradiction(first: &Descriptor, second: &Descriptor) -> Option<&'static str
 fn parse(text: &str) -> Result<Content, String> {
     let is_openmetrics = text.trim_end().ends_with("# EOF");
     let dialect = if is_openmetrics { Dialect::OpenMetrics1 } else { Dialect::Prometheus };
-    let (set, findings) = read(text.as_bytes(), dialect);
+    // A last line without its end may be half of one, and a number in it half a number.
+    let whole = if is_openmetrics { text.len() } else { text.rfind('\n').map_or(0, |end| end + 1) };
+    let (mut set, findings) = read(text.as_bytes(), dialect);
+    if let Some(whole) = text.get(..whole).filter(|whole| whole.len() < text.len()) {
+        set = read(whole.as_bytes(), dialect).0;
+    }
     let wrong = findings.first_fatal().map(|finding| openmetrics::Error::from(finding.clone()).to_string());
     let mut points = set.families.iter().flat_map(|family| &family.metrics).flat_map(|metric| &metric.points);
     if points.any(|point| point.timestamp.is_some()) {
@@ -293,13 +298,15 @@ mod tests {
                 ("d1/c.prom", "old 1 1700000000000\n"),
                 ("d1/d.prom", "# TYPE good counter\ngood 2\n"),
                 ("d1/e.prom", "first 1\nbad{ 1\nlast 2\ntwice 1\ntwice 2\n"),
+                ("d1/f.prom", "written 12\nhalf_written 12"),
             ],
             Duration::ZERO,
         );
         assert!(page.contains("good 1") && !page.contains("\nold") && page.contains("node_textfile_scrape_error 1"));
         assert!(page.contains("\nfirst 1\n") && page.contains("\nlast 2\n"), "{page}");
         assert_eq!(page.lines().filter(|line| line.starts_with("twice ")).count(), 1, "{page}");
-        for file in ["b.prom", "e.prom"] {
+        assert!(page.contains("\nwritten 12\n") && !page.contains("half_written"), "{page}");
+        for file in ["b.prom", "e.prom", "f.prom"] {
             assert!(problems.iter().any(|p| p.starts_with(&format!("/tree/d1/{file}: "))), "{problems:?}");
         }
         assert!(problems.iter().any(|p| p == "/tree/d1/c.prom: has timestamps, which would make old values look new"));
