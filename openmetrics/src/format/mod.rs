@@ -150,6 +150,12 @@ impl Format {
     /// When not to use it: in production, until scrapers ask for it.
     pub const OPENMETRICS_2_0: Self = Self::of(Wire::OpenMetrics2, Escaping::AllowUtf8);
     /// Prometheus protobuf: delimited `MetricFamily` messages, with native histograms.
+    ///
+    /// Not in it, and what is written instead: infos and statesets are gauges, numbers are doubles, timestamps are whole
+    /// milliseconds, native buckets of custom bounds are the classic ones that they are (NH-24). Refused are classic buckets
+    /// whose bounds do not rise or whose counts fall (PPB-06, PPB-07), and native ones that break the rules of these.
+    ///
+    /// When not to use it: for people to read, and for readers other than Prometheus and its like.
     pub const PROMETHEUS_PROTOBUF: Self = Self::of(Wire::PrometheusProtobuf, Escaping::AllowUtf8);
     /// OpenMetrics 1.0 as protobuf: one `MetricSet` message.
     pub const OPENMETRICS_PROTOBUF: Self = Self::of(Wire::OpenMetricsProtobuf, Escaping::Underscores);
