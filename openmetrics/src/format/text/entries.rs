@@ -653,6 +653,12 @@ impl<'a> Entries<'a> {
         Self { reference: true, ..Self::new(input, dialect) }
     }
 
+    /// A reader that has no more from the machine than any other would give, for those who test or measure that: it has
+    /// to give the same as [`Entries::new`] on every input.
+    pub fn portable(input: &'a [u8], dialect: Dialect) -> Self {
+        Self { wide: None, ..Self::new(input, dialect) }
+    }
+
     /// Takes names in quotes also where the grammar of the dialect has none: OpenMetrics 1.0 that was asked for with
     /// `escaping=allow-utf-8`, as Prometheus does it.
     #[must_use]
