@@ -118,9 +118,15 @@ fn the_same_buckets_in_many_distributions() {
     for seed in 0..20_u32 {
         let mut fraction = fractions(seed.into());
         let spread = f64::from(seed * seed) / 4.0 + 1.0;
-        let values: Vec<f64> = (0..2_000)
+        let values: Vec<f64> = (0..10_000)
             .map(|_| {
-                let value = (fraction() * spread - spread / 2.0).exp2();
+                let value = match seed % 4 {
+                    // All magnitudes alike, a long tail, a bell around a number, and bounds of buckets.
+                    0 => (fraction() * spread - spread / 2.0).exp2(),
+                    1 => -(1.0 - fraction()).ln() * spread,
+                    2 => spread * 10.0 + (0..12).map(|_| fraction()).sum::<f64>() - 6.0,
+                    _ => (fraction() * spread - spread / 2.0).round().exp2(),
+                };
                 if seed % 3 == 0 && fraction() < 0.3 { -value } else { value }
             })
             .collect();
