@@ -1,5 +1,6 @@
 //! What we write, read by the parsers of `prometheus/client_python`. `CLIENT_PYTHON` names the folder or wheel of the
 //! package `prometheus_client`; without it there is nothing to compare with, and the test says so.
+#![cfg(feature = "parse")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
 //! What each format cannot say: refused by the id of a rule, or written as something that it can say. A column a format.
+#![cfg(feature = "parse")]
 
 use openmetrics::format::{Format, encode};
 use openmetrics::model::{
