@@ -2,7 +2,7 @@
 
 use super::Metric;
 use super::labels::{LabelSet, LabelWriter};
-use super::slot::{KEY_WORDS, Keyed};
+use super::slot::{KEY_WORDS, KeptKey};
 use super::store::{Borrowed, Inner, State};
 use super::sync::{AtomicU64, Ordering};
 
@@ -98,32 +98,38 @@ impl<M: Metric> Inner<M> {
     #[inline(always)]
     fn find_dense(&self, ordinal: usize) -> Option<Borrowed<'_, M>> {
         let at = self.dense.get(ordinal)?.load(Ordering::Acquire).checked_sub(1)?;
-        self.confirm(at, |keyed, is_reusable| {
+        let is_its = |kept: &KeptKey| {
+            kept.len.load(Ordering::Relaxed) == IS_ORDINAL
+                && kept.words[0].load(Ordering::Relaxed) == ordinal as u64
+        };
+        self.confirm(at, |entries, within, is_reusable| {
             // Places that are never given to others need no second look.
-            !is_reusable
-                || keyed.key_len.load(Ordering::Relaxed) == IS_ORDINAL
-                    && keyed.key[0].load(Ordering::Relaxed) == ordinal as u64
+            !is_reusable || entries.key(within).is_some_and(is_its)
         })
     }
 
     #[inline(always)]
     fn find_hashed(&self, hash: u64, words: &[u64]) -> Option<Borrowed<'_, M>> {
-        self.table.find(hash, |at| self.confirm(at, |keyed, _| self.has_key(keyed, words)))
+        self.table.find(hash, |at| {
+            self.confirm(at, |entries, within, _| {
+                entries.key(within).is_some_and(|kept| self.has_key(kept, words))
+            })
+        })
     }
 
     #[inline(always)]
-    fn has_key(&self, keyed: &Keyed<M::Cell>, words: &[u64]) -> bool {
-        if keyed.key_len.load(Ordering::Relaxed) as usize != words.len() {
+    fn has_key(&self, kept: &KeptKey, words: &[u64]) -> bool {
+        if kept.len.load(Ordering::Relaxed) as usize != words.len() {
             return false;
         }
-        let here = words.iter().zip(&keyed.key).all(|(&word, kept)| word == kept.load(Ordering::Relaxed));
+        let here = words.iter().zip(&kept.words).all(|(&word, own)| word == own.load(Ordering::Relaxed));
         here && (words.len() <= KEY_WORDS
-            || words.iter().skip(KEY_WORDS).copied().eq(self.spilled(keyed).take(words.len() - KEY_WORDS)))
+            || words.iter().skip(KEY_WORDS).copied().eq(self.spilled(kept).take(words.len() - KEY_WORDS)))
     }
 
     /// The words of a key that stand in the spill area, and after them whatever stands there.
-    fn spilled<'a>(&'a self, keyed: &'a Keyed<M::Cell>) -> impl Iterator<Item = u64> + 'a {
-        (keyed.spill.load(Ordering::Relaxed)..).map_while(|at| {
+    fn spilled<'a>(&'a self, kept: &'a KeptKey) -> impl Iterator<Item = u64> + 'a {
+        (kept.spill.load(Ordering::Relaxed)..).map_while(|at| {
             let (words, within) = self.spill.get(at)?;
             Some(words.get(within)?.load(Ordering::Relaxed))
         })
@@ -136,34 +142,34 @@ impl<M: Metric> Inner<M> {
             return Some(());
         }
         let (entries, within) = self.entries.get(at)?;
-        let keyed = entries.keyed(within)?;
+        let kept = entries.key(within)?;
         match key.way {
             Way::Ordinal(ordinal) => {
-                keyed.key_len.store(IS_ORDINAL, Ordering::Relaxed);
-                keyed.key[0].store(u64::from(ordinal), Ordering::Relaxed);
+                kept.len.store(IS_ORDINAL, Ordering::Relaxed);
+                kept.words[0].store(u64::from(ordinal), Ordering::Relaxed);
             }
-            Way::Unsought => keyed.key_len.store(IS_UNSOUGHT, Ordering::Relaxed),
-            Way::Hash(_) => self.write_words(state, keyed, key.words)?,
+            Way::Unsought => kept.len.store(IS_UNSOUGHT, Ordering::Relaxed),
+            Way::Hash(_) => self.write_words(state, kept, key.words)?,
         }
         let text = self.render(key.words);
         state.pages.set(at, &text);
         Some(())
     }
 
-    fn write_words(&self, state: &mut State, keyed: &Keyed<M::Cell>, words: &[u64]) -> Option<()> {
+    fn write_words(&self, state: &mut State, kept: &KeptKey, words: &[u64]) -> Option<()> {
         let len = words.len();
         let beyond = len.saturating_sub(KEY_WORDS) as u32;
-        let capacity = keyed.spill_capacity.load(Ordering::Relaxed);
+        let capacity = kept.spill_capacity.load(Ordering::Relaxed);
         if beyond > capacity {
             // Twice as much each time, so what long keys leave behind is less than what they have.
             let capacity = beyond.max(capacity.saturating_mul(2));
-            keyed.spill.store(state.spilled, Ordering::Relaxed);
-            keyed.spill_capacity.store(capacity, Ordering::Relaxed);
+            kept.spill.store(state.spilled, Ordering::Relaxed);
+            kept.spill_capacity.store(capacity, Ordering::Relaxed);
             state.spilled = state.spilled.checked_add(capacity)?;
         }
-        let from = keyed.spill.load(Ordering::Relaxed);
+        let from = kept.spill.load(Ordering::Relaxed);
         for (n, &word) in words.iter().enumerate() {
-            if let Some(here) = keyed.key.get(n) {
+            if let Some(here) = kept.words.get(n) {
                 here.store(word, Ordering::Relaxed);
                 continue;
             }
@@ -172,7 +178,7 @@ impl<M: Metric> Inner<M> {
             let (words, within) = self.spill.get_or_make(at, make)?;
             words.get(within)?.store(word, Ordering::Relaxed);
         }
-        keyed.key_len.store(len as u32, Ordering::Relaxed);
+        kept.len.store(len as u32, Ordering::Relaxed);
         Some(())
     }
 
@@ -201,18 +207,18 @@ impl<M: Metric> Inner<M> {
         }
         state.pages.unset(at);
         let Some((entries, within)) = self.entries.get(at) else { return };
-        let Some(keyed) = entries.keyed(within) else { return };
-        match keyed.key_len.load(Ordering::Relaxed) {
+        let Some(kept) = entries.key(within) else { return };
+        match kept.len.load(Ordering::Relaxed) {
             IS_UNSOUGHT => {}
             IS_ORDINAL => {
-                let ordinal = keyed.key[0].load(Ordering::Relaxed) as usize;
+                let ordinal = kept.words[0].load(Ordering::Relaxed) as usize;
                 if let Some(place) = self.dense.get(ordinal) {
                     place.store(0, Ordering::Release);
                 }
             }
             len => {
-                let here = keyed.key.iter().map(|word| word.load(Ordering::Relaxed));
-                let key: Vec<u64> = here.chain(self.spilled(keyed)).take(len as usize).collect();
+                let here = kept.words.iter().map(|word| word.load(Ordering::Relaxed));
+                let key: Vec<u64> = here.chain(self.spilled(kept)).take(len as usize).collect();
                 self.table.remove(hash(self.seed, &key), at);
             }
         }

@@ -8,7 +8,7 @@ use super::distribution::Shape;
 use super::lifetime::Lifetime;
 use super::own::Stripe;
 use super::part::{Layout, Part, PartCopy};
-use super::slot::{Entry, Keyed};
+use super::slot::{Entry, KeptKey};
 use super::store::Inner;
 use super::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use super::{Gauge, Options};
@@ -165,26 +165,29 @@ fn a_cell_handed_on_without_order_loses() {
 fn an_entry_changes_hands(hold: fn(&Entry<super::CounterCell<u64>>) -> bool) {
     loom::model(move || {
         let shape = <super::CounterCell<u64> as super::Cell>::shape(&Options::new()).unwrap();
-        let keyed = Keyed::dead(<super::CounterCell<u64> as super::Cell>::new(&shape));
-        keyed.key[0].store(1, Ordering::Relaxed);
-        keyed.entry.revive(0);
-        let keyed = Arc::new(keyed);
+        let entry = Entry::dead(<super::CounterCell<u64> as super::Cell>::new(&shape));
+        let key = KeptKey::new();
+        key.words[0].store(1, Ordering::Relaxed);
+        entry.revive(0);
+        let both = Arc::new((entry, key));
         let remover = {
-            let keyed = Arc::clone(&keyed);
+            let both = Arc::clone(&both);
             thread::spawn(move || {
-                keyed.entry.bury();
-                if keyed.entry.is_free() {
-                    keyed.key[0].store(2, Ordering::Relaxed);
-                    keyed.key[1].store(2, Ordering::Relaxed);
-                    keyed.entry.revive(0);
+                let (entry, key) = &*both;
+                entry.bury();
+                if entry.is_free() {
+                    key.words[0].store(2, Ordering::Relaxed);
+                    key.words[1].store(2, Ordering::Relaxed);
+                    entry.revive(0);
                 }
             })
         };
-        if hold(&keyed.entry) {
-            let first = keyed.key[0].load(Ordering::Relaxed);
-            let second = keyed.key[1].load(Ordering::Relaxed);
+        let (entry, key) = &*both;
+        if hold(entry) {
+            let first = key.words[0].load(Ordering::Relaxed);
+            let second = key.words[1].load(Ordering::Relaxed);
             assert!((first, second) == (1, 0) || (first, second) == (2, 2), "a key of one series");
-            keyed.entry.release();
+            entry.release();
         }
         remover.join().unwrap();
     });

@@ -34,61 +34,51 @@ pub(crate) struct Entry<C> {
     born: AtomicU32,
 }
 
-/// An entry and what a family's lookup reads: in one place, so that a lookup misses the cache once for all of it.
-pub(crate) struct Keyed<C> {
-    pub(crate) entry: Entry<C>,
-    /// Words of the key.
-    pub(crate) key_len: AtomicU32,
+/// What a family's lookup reads of a metric besides its entry.
+pub(crate) struct KeptKey {
+    pub(crate) len: AtomicU32,
     /// Where in the spill area the rest of the key stands, in words.
     pub(crate) spill: AtomicU32,
     pub(crate) spill_capacity: AtomicU32,
-    pub(crate) key: [AtomicU64; KEY_WORDS],
+    pub(crate) words: [AtomicU64; KEY_WORDS],
 }
 
-impl<C> Keyed<C> {
+impl KeptKey {
     /// One that no series has yet.
-    pub(crate) fn dead(cell: C) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            entry: Entry::dead(cell),
-            key_len: AtomicU32::new(0),
+            len: AtomicU32::new(0),
             spill: AtomicU32::new(0),
             spill_capacity: AtomicU32::new(0),
-            key: std::array::from_fn(|_| AtomicU64::new(0)),
+            words: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }
 
-/// Neighbouring entries, which handles keep alive together.
-pub(crate) enum Entries<C> {
-    Plain(Arc<[Entry<C>]>),
-    Keyed(Arc<[Keyed<C>]>),
+/// Neighbouring entries, which handles keep alive together, and their keys, if these are kept here.
+pub(crate) struct Entries<C> {
+    entries: Arc<[Entry<C>]>,
+    keys: Box<[KeptKey]>,
 }
 
 impl<C> Entries<C> {
+    /// So many dead entries.
+    pub(crate) fn new(len: usize, cell: impl Fn() -> C, has_keys: bool) -> Self {
+        let keys = if has_keys { len } else { 0 };
+        Self {
+            entries: (0..len).map(|_| Entry::dead(cell())).collect(),
+            keys: (0..keys).map(|_| KeptKey::new()).collect(),
+        }
+    }
+
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&Entry<C>> {
-        match self {
-            Self::Plain(entries) => entries.get(at),
-            Self::Keyed(entries) => entries.get(at).map(|keyed| &keyed.entry),
-        }
+        self.entries.get(at)
     }
 
-    /// The entry and its key, if keys are kept beside entries here.
     #[inline(always)]
-    pub(crate) fn keyed(&self, at: usize) -> Option<&Keyed<C>> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Keyed(entries) => entries.get(at),
-        }
-    }
-}
-
-impl<C> Clone for Entries<C> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Plain(entries) => Self::Plain(Arc::clone(entries)),
-            Self::Keyed(entries) => Self::Keyed(Arc::clone(entries)),
-        }
+    pub(crate) fn key(&self, at: usize) -> Option<&KeptKey> {
+        self.keys.get(at)
     }
 }
 
@@ -189,7 +179,7 @@ const NANOS: u64 = 1_000_000_000;
 
 /// A counted reference to one metric. What [`Counter`](super::Counter) and its like are made of.
 pub struct Slot<C: Cell> {
-    entries: Entries<C>,
+    entries: Arc<[Entry<C>]>,
     at: u32,
     /// Here, so that what is the thread's own is reached without following references.
     near: C::Near,
@@ -202,13 +192,13 @@ impl<C: Cell> Slot<C> {
         entry.start_now();
         entry.revive(0);
         entry.hold();
-        Self { near: entry.cell.near(), entries: Entries::Plain(Arc::new([entry])), at: 0 }
+        Self { near: entry.cell.near(), entries: Arc::new([entry]), at: 0 }
     }
 
     /// A reference to an entry, the one at this place among these, that the caller has counted himself in to, which is handed
     /// over.
     pub(crate) fn held(entry: &Entry<C>, entries: &Entries<C>, at: u32) -> Self {
-        Self { near: entry.cell.near(), entries: entries.clone(), at }
+        Self { near: entry.cell.near(), entries: Arc::clone(&entries.entries), at }
     }
 
     /// See [`Cell::near`].
@@ -219,11 +209,8 @@ impl<C: Cell> Slot<C> {
 
     #[inline]
     pub(crate) fn entry(&self) -> &Entry<C> {
-        match &self.entries {
-            // `at` is within from the beginning, and a slice does not shrink.
-            Entries::Plain(entries) => &entries[self.at as usize],
-            Entries::Keyed(entries) => &entries[self.at as usize].entry,
-        }
+        // `at` is within from the beginning, and a slice does not shrink.
+        &self.entries[self.at as usize]
     }
 }
 
@@ -231,7 +218,7 @@ impl<C: Cell> Clone for Slot<C> {
     fn clone(&self) -> Self {
         // The caller is counted, so a dead entry stays his, too: its writes go nowhere, which is right.
         self.entry().hold_again();
-        Self { entries: self.entries.clone(), at: self.at, near: self.near.clone() }
+        Self { entries: Arc::clone(&self.entries), at: self.at, near: self.near.clone() }
     }
 }
 

@@ -11,7 +11,7 @@ use super::keys::{Key, Way};
 use super::labels::{LabelSet, LabelWriter, values};
 use super::lifetime::{Lifetime, Lives, OVERFLOW};
 use super::page::{Page, Pages};
-use super::slot::{Entries, Entry, Keyed, Slot};
+use super::slot::{Entries, Entry, Slot};
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
 use super::table::{Segments, Table};
 use super::{Cell, Metric};
@@ -195,16 +195,16 @@ impl<M: Metric> Inner<M> {
         })
     }
 
-    /// The metric at a place if it is the one, see [`Inner`]. `is_it` is told whether the place may have been another's.
+    /// The metric at a place if it is the one, see [`Inner`]. `is_it` is told where it is, and whether the place may have been
+    /// another's.
     #[inline(always)]
     pub(crate) fn confirm(
         &self,
         at: u32,
-        is_it: impl FnOnce(&Keyed<M::Cell>, bool) -> bool,
+        is_it: impl FnOnce(&Entries<M::Cell>, usize, bool) -> bool,
     ) -> Option<Borrowed<'_, M>> {
         let (entries, within) = self.entries.get(at)?;
-        let keyed = entries.keyed(within)?;
-        let mut found = Borrowed { entry: &keyed.entry, entries, at, counted: false };
+        let mut found = Borrowed { entry: entries.get(within)?, entries, at, counted: false };
         let is_reusable = self.removable.load(Ordering::Acquire);
         if is_reusable {
             found.counted = found.entry.hold();
@@ -212,7 +212,7 @@ impl<M: Metric> Inner<M> {
                 return None;
             }
         }
-        is_it(keyed, is_reusable).then_some(found)
+        is_it(entries, within, is_reusable).then_some(found)
     }
 
     /// Counts the caller in, if places may become others'. Under the lock, by which the metric is there.
@@ -239,7 +239,7 @@ impl<M: Metric> Inner<M> {
         if let Some(made) = made {
             return made;
         }
-        let lost = || Entries::Plain([Entry::dead(M::Cell::new(&self.shape))].into());
+        let lost = || Entries::new(1, || M::Cell::new(&self.shape), false);
         let entries = self.lost.get_or_init(lost);
         let Some(entry) = entries.get(0) else { unreachable!("one was made just now") };
         Borrowed { entry, entries, at: NOWHERE, counted: false }
@@ -295,13 +295,7 @@ impl<M: Metric> Inner<M> {
         }
         let at = state.used;
         let cell = || M::Cell::new(&self.shape);
-        self.entries.get_or_make(at, |len| {
-            if self.is_compact {
-                Entries::Plain((0..len).map(|_| Entry::dead(cell())).collect())
-            } else {
-                Entries::Keyed((0..len).map(|_| Keyed::dead(cell())).collect())
-            }
-        })?;
+        self.entries.get_or_make(at, |len| Entries::new(len, cell, !self.is_compact))?;
         state.used += 1;
         Some(at)
     }
