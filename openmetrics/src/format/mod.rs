@@ -75,6 +75,15 @@ pub(crate) enum Wire {
 }
 
 impl Format {
+    /// The formats that endpoints serve, texts first: what is to hold for each is asked of all.
+    pub const SERVED: [Self; 6] = [
+        Self::TEXT_0_0_4,
+        Self::TEXT_1_0_0,
+        Self::OPENMETRICS_1_0,
+        Self::OPENMETRICS_2_0,
+        Self::PROMETHEUS_PROTOBUF,
+        Self::OPENMETRICS_PROTOBUF,
+    ];
     /// Prometheus text 0.0.4, what everything understands; the fallback of every negotiation.
     ///
     /// ```text

@@ -67,15 +67,6 @@ fn text(config: &str, format: Format) -> String {
 
 const OPENMETRICS: &str = "naming: openmetrics";
 
-const FORMATS: [Format; 6] = [
-    Format::TEXT_0_0_4,
-    Format::TEXT_1_0_0,
-    Format::OPENMETRICS_1_0,
-    Format::OPENMETRICS_2_0,
-    Format::PROMETHEUS_PROTOBUF,
-    Format::OPENMETRICS_PROTOBUF,
-];
-
 /// Upstream's page, comments aside.
 const UPSTREAM: [&str; 11] = [
     "ifHCInOctets{ifIndex=\"1\"} 2047",
@@ -95,7 +86,7 @@ const UPSTREAM: [&str; 11] = [
 fn by_default_names_are_upstreams_in_every_text() {
     let expected = |wrapped: u64| UPSTREAM.map(|line| line.replace("2047", &wrapped.to_string()));
     let wrapped = u64::MAX % (1 << 53);
-    for format in FORMATS.into_iter().take(4) {
+    for format in Format::SERVED.into_iter().take(4) {
         let page = text(METRICS, format);
         let is_open = page.ends_with("# EOF\n");
         let lines: Vec<&str> =
@@ -113,7 +104,7 @@ fn by_default_names_are_upstreams_in_every_text() {
 
 #[test]
 fn by_default_names_are_upstreams_in_protobuf() {
-    for format in FORMATS.into_iter().skip(4) {
+    for format in Format::SERVED.into_iter().skip(4) {
         let set = decode(&page(METRICS, &columns(), format), format).unwrap();
         let names: Vec<&str> = set.families.iter().map(|family| family.descriptor.name().as_str()).collect();
         let upstream =
@@ -166,7 +157,7 @@ fn openmetrics_when_asked_for() {
 fn openmetrics_in_every_format() {
     let config = format!("{OPENMETRICS}{METRICS}");
     let own = decode(OWN.as_bytes(), Format::OPENMETRICS_1_0).unwrap();
-    for format in FORMATS {
+    for format in Format::SERVED {
         let set = decode(&page(&config, &columns(), format), format).unwrap();
         let kinds: Vec<(&str, MetricType)> = kinds(&set);
         // What a format has no type for is told as what comes nearest, and under the same names.
@@ -239,7 +230,7 @@ modules:
         "a_b_counter_total{j=\"0\"} 1",
     ];
     assert_eq!(samples, expected, "{own}");
-    for format in FORMATS {
+    for format in Format::SERVED {
         decode(&page(config, &columns, format), format).unwrap();
     }
 }
