@@ -499,12 +499,11 @@ impl Reading {
         self.sum = parts().map(|part| part.sum).sum::<f64>() + 0.0; // an empty sum is minus zero
         self.classic.clear();
         self.buckets.clear();
-        self.custom = None;
         self.count = 0;
         if let Some(bounds) = &shape.classic {
             let of = |n: usize| parts().filter_map(|part| part.classic.get(n)).sum::<u64>();
             if shape.is_custom {
-                let custom = self.custom.insert(Custom::default());
+                let custom = self.custom.get_or_insert_default();
                 custom.read(bounds.upper(), (0..=bounds.upper().len()).map(of));
             }
             for (n, &upper_bound) in bounds.upper().iter().chain([&f64::INFINITY]).enumerate() {

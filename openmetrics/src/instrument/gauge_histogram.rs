@@ -196,11 +196,10 @@ impl Cell for GaugeHistogramCell {
             into.classic.push(ClassicBucket { upper_bound, count: count.into() });
         }
         into.native = self.shape.native;
-        into.custom = self.shape.is_custom.then(|| {
-            let mut custom = Custom::default();
+        if self.shape.is_custom {
+            let custom = into.custom.get_or_insert_default();
             custom.read(self.shape.bounds.upper(), into.here.classic.iter().copied());
-            custom
-        });
+        }
         into.positive.clear();
         into.negative.clear();
         let (mut above, mut below) = (0, 0);
