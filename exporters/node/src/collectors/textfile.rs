@@ -160,13 +160,11 @@ fn contradiction(first: &Descriptor, second: &Descriptor) -> Option<&'static str
 fn parse(text: &str) -> Result<Content, String> {
     let is_openmetrics = text.trim_end().ends_with("# EOF");
     let dialect = if is_openmetrics { Dialect::OpenMetrics1 } else { Dialect::Prometheus };
-    // A last line without its end may be half of one, and a number in it half a number.
-    let whole = if is_openmetrics { text.len() } else { text.rfind('\n').map_or(0, |end| end + 1) };
-    let (mut set, findings) = read(text.as_bytes(), dialect);
-    if let Some(whole) = text.get(..whole).filter(|whole| whole.len() < text.len()) {
-        set = read(whole.as_bytes(), dialect).0;
-    }
+    // A last line without its end may be half of one, and a number in it half a number. (`# EOF` is an end.)
+    let half = if is_openmetrics { "" } else { text.rsplit('\n').next().unwrap_or_default() };
+    let (set, findings) = read(text.strip_suffix(half).unwrap_or(text).as_bytes(), dialect);
     let wrong = findings.first_fatal().map(|finding| openmetrics::Error::from(finding.clone()).to_string());
+    let wrong = wrong.or_else(|| (!half.is_empty()).then(|| "the last line has no end, and may be half of one".to_owned()));
     let mut points = set.families.iter().flat_map(|family| &family.metrics).flat_map(|metric| &metric.points);
     if points.any(|point| point.timestamp.is_some()) {
         return Err("has timestamps, which would make old values look new".to_owned());
