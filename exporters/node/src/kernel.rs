@@ -50,8 +50,8 @@ pub fn give_back_what_the_start_took() {
     }
 }
 
-/// The largest part of a file that is mapped at once. 4 KiB pages would take half a megabyte less, and four times as many
-/// entries in the kernel's list of our mappings (200 now).
+/// The largest part of a file that is mapped at once. Smaller pieces save less and less, and each is an entry in the kernel's
+/// list of our mappings.
 const PIECE: usize = 16 << 10;
 
 /// Each private mapping in `/proc/PID/smaps` that cannot be written and is as in its file throughout. Constants that hold
