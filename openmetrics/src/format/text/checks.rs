@@ -5,7 +5,11 @@ use crate::format::Escaping;
 use crate::model::{Claims, ClassicBucket, ExemplarRef, Number, Quantile, Refusal, SummaryValue};
 
 /// Takes names as they are written. The emitter took them as they are, so if they clash it is their writing (ESC-07).
-pub(crate) fn claim_written(claims: &mut Claims, family: &str, suffixes: &[&str]) -> Result<(), Refusal> {
+pub(crate) fn claim_written(
+    claims: &mut Claims,
+    family: &str,
+    suffixes: &'static [&'static str],
+) -> Result<(), Refusal> {
     claims
         .claim_names(family, suffixes)
         .map_err(|refusal| Refusal::new("ESC-07", format!("as this format writes it, {}", refusal.message())))
