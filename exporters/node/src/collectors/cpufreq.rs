@@ -42,7 +42,7 @@ fn read(host: &mut Host, files: &mut KeptFiles, out: &mut Gathered) -> Result<()
         };
         let folder = all.join(&name).join("cpufreq");
         let is_offline = text::unsigned(cpu).is_some_and(|cpu| offline.contains(&cpu));
-        if is_offline || !folder.is_dir() {
+        if is_offline || !host.has_folder(&folder) {
             continue;
         }
         for (file, family) in &FREQUENCIES {

@@ -25,7 +25,8 @@ const SELINUX_MAGIC: u32 = 0xf97c_ff8c;
 
 fn read(host: &mut Host, out: &mut Gathered) -> Result<(), Error> {
     let folder = host.sys("fs/selinux");
-    let mounted = rustix::fs::statfs(&folder).is_ok_and(|fs| fs.f_type as u32 == SELINUX_MAGIC);
+    let mounted = host.has_folder(&folder)
+        && rustix::fs::statfs(&folder).is_ok_and(|fs| fs.f_type as u32 == SELINUX_MAGIC);
     // Without a policy everything runs as the kernel does.
     let enabled = mounted && host.line(&host.proc("self/attr/current")).is_ok_and(|context| context != "kernel");
     out.point(&ENABLED, &[], enabled);

@@ -7,13 +7,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, StatFs};
 use rustix::io::Errno;
 use rustix::process::Resource;
 
 use super::Error;
+use super::absence::Absence;
 
 /// More than any file of procfs and sysfs holds on the largest machines, and what one file may cost us at most.
 const SIZE_LIMIT: usize = 64 << 20;
@@ -28,6 +30,7 @@ const KEPT_CAPACITY: usize = 256 << 10;
 pub struct KeptFile {
     path: PathBuf,
     file: Option<(Place, OwnedFd, Made)>,
+    absence: Option<Absence>,
     /// procfs hands out at most this much of the file in one piece; what is shorter than a page less this is whole.
     longest_piece: usize,
     data: Vec<u8>,
@@ -91,7 +94,7 @@ impl KeptFile {
     /// The same for a file of procfs that consists of records none of which is longer than `longest` bytes. The
     /// kernel hands out as many as fit into a page, so a shorter read is the end and nothing is read to see it.
     pub fn of_records(path: PathBuf, longest: usize) -> Self {
-        Self { path, file: None, longest_piece: longest, data: Vec::new() }
+        Self { path, file: None, absence: None, longest_piece: longest, data: Vec::new() }
     }
 
     /// The same for a file of procfs that the kernel makes at once (`single_open` in its source, and numbers in
@@ -152,7 +155,7 @@ impl KeptFile {
                 other => return other,
             }
         }
-        let file = open(&self.path)?;
+        let file = self.open()?;
         let made = made(&file);
         let read = read_whole(&file, made.whole_below(self.longest_piece), &self.path, &mut self.data);
         if made != Made::Before {
@@ -160,6 +163,18 @@ impl KeptFile {
             self.file = Place::take().map(|place| (place, file, made));
         }
         read
+    }
+
+    /// Opens the file, unless it was not there a moment ago.
+    fn open(&mut self) -> Result<OwnedFd, Error> {
+        let now = Instant::now();
+        let absence = self.absence.as_ref().filter(|absence| absence.holds(now));
+        if let Some(error) = absence.and_then(|absence| absence.error(&self.path)) {
+            return Err(error);
+        }
+        let opened = open(&self.path);
+        self.absence = opened.as_ref().err().and_then(|error| Absence::of(&self.path, error, now));
+        opened
     }
 }
 
@@ -182,9 +197,9 @@ impl KeptFiles {
             return file.text().map(|text| text.trim().to_owned());
         }
         let mut file = KeptFile::new(path.to_owned());
-        let line = file.text()?.trim().to_owned();
-        self.files.insert(path.to_owned(), (file, true));
-        Ok(line)
+        let line = file.text().map(|text| text.trim().to_owned());
+        self.files.insert(path.to_owned(), (file, true)); // also one that is not there remembers that
+        line
     }
 
     /// The unsigned integer in the file at `path`.
@@ -214,11 +229,14 @@ pub(super) fn open(path: &Path) -> Result<OwnedFd, Error> {
 }
 
 pub(super) fn made(file: &OwnedFd) -> Made {
-    const PROC: u32 = 0x9fa0; // PROC_SUPER_MAGIC
-    const SYSFS: u32 = 0x6265_6572; // SYSFS_MAGIC
-    match rustix::fs::fstatfs(file) {
-        Ok(fs) if fs.f_type as u32 == PROC => Made::Proc,
-        Ok(fs) if fs.f_type as u32 == SYSFS => Made::Sysfs,
+    rustix::fs::fstatfs(file).map_or(Made::Before, |fs| made_by(&fs))
+}
+
+/// Who makes the files of a file system.
+pub(super) fn made_by(fs: &StatFs) -> Made {
+    match fs.f_type as u32 {
+        0x9fa0 => Made::Proc,       // PROC_SUPER_MAGIC
+        0x6265_6572 => Made::Sysfs, // SYSFS_MAGIC
         _ => Made::Before,
     }
 }

@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 256;
 pub(super) fn names(
     folder: &OwnedFd,
     made: Made,
-    wanted: impl Fn(FileType) -> bool,
+    mut wanted: impl FnMut(FileType) -> bool,
 ) -> Result<Vec<String>, Errno> {
     let mut buffer = Vec::with_capacity(FIRST_READ);
     let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());

@@ -1,5 +1,6 @@
 //! The host as collectors see it: four roots, and reads that carry their path, are bounded and never wait on a pipe.
 
+mod absence;
 mod error;
 mod file;
 mod folder;
@@ -12,10 +13,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
 
 use crate::netlink::{self, LinkHead, Route};
+use absence::{Absence, Absences};
 pub use error::Error;
 pub use file::{KeptFile, KeptFiles, Stamp};
 use file::{Made, Place, made, open, read_whole, trim};
@@ -41,6 +44,7 @@ pub struct Host {
     scratch: Vec<u8>,
     /// Folders of sysfs that are kept open.
     folders: RefCell<HashMap<PathBuf, (Place, OwnedFd)>>,
+    absences: RefCell<Absences>,
     shared: Arc<Shared>,
     problems: Problems,
 }
@@ -91,6 +95,7 @@ impl Host {
             roots,
             scratch: Vec::new(),
             folders: RefCell::default(),
+            absences: RefCell::default(),
             shared: Arc::default(),
             problems: Problems::default(),
         }
@@ -194,7 +199,7 @@ impl Host {
     /// The text of a file that is read too seldom to be kept open. Bytes that are not UTF-8 become `U+FFFD`.
     pub fn text(&mut self, path: &Path) -> Result<String, Error> {
         trim(&mut self.scratch);
-        let file = open(path)?;
+        let file = self.unless_absent(path, || open(path))?;
         read_whole(&file, 0, path, &mut self.scratch)?;
         Ok(crate::text::valid(&self.scratch).into_owned())
     }
@@ -221,6 +226,25 @@ impl Host {
         self.names(path, |kind| kind != FileType::RegularFile)
     }
 
+    /// Whether there is a folder of this name.
+    pub fn has_folder(&self, path: &Path) -> bool {
+        let about = self.unless_absent(path, || rustix::fs::stat(path).map_err(|e| Error::io(path, e)));
+        about.is_ok_and(|about| FileType::from_raw_mode(about.st_mode).is_dir())
+    }
+
+    /// What `look` finds at `path`; it does not look where there was nothing a moment ago.
+    fn unless_absent<T>(&self, path: &Path, look: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let now = Instant::now();
+        if let Some(error) = self.absences.borrow().get(path, now).and_then(|absence| absence.error(path)) {
+            return Err(error);
+        }
+        let found = look();
+        if let Some(absence) = found.as_ref().err().and_then(|error| Absence::of(path, error, now)) {
+            self.absences.borrow_mut().remember(path, absence);
+        }
+        found
+    }
+
     fn names(&self, path: &Path, wanted: impl Fn(FileType) -> bool) -> Result<Vec<String>, Error> {
         let mut kept = self.folders.borrow_mut();
         if let Some((_, folder)) = kept.get(path) {
@@ -232,16 +256,29 @@ impl Host {
                 _ => drop(kept.remove(path)),
             }
         }
+        let now = Instant::now();
+        if self.absences.borrow().get(path, now).is_some_and(Absence::is_empty_folder) {
+            return Ok(Vec::new());
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::io(path, e))?;
+        let open = || rustix::fs::open(path, flags, Mode::empty()).map_err(|e| Error::io(path, e));
+        let folder = self.unless_absent(path, open)?;
         let made = made(&folder);
-        let names = names(&folder, made, &wanted).map_err(|e| Error::io(path, e))?;
+        let mut bare = true;
+        let names = names(&folder, made, |kind| {
+            bare = false;
+            wanted(kind)
+        });
+        let names = names.map_err(|e| Error::io(path, e))?;
         // An empty one would be opened anew each time all the same.
-        if !names.is_empty()
-            && made == Made::Sysfs
-            && let Some(place) = Place::take()
-        {
-            kept.insert(path.to_owned(), (place, folder));
+        if made == Made::Sysfs {
+            if bare {
+                self.absences.borrow_mut().remember(path, Absence::empty_folder(now));
+            } else if !names.is_empty()
+                && let Some(place) = Place::take()
+            {
+                kept.insert(path.to_owned(), (place, folder));
+            }
         }
         Ok(names)
     }
