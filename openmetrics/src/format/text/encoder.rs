@@ -1,6 +1,7 @@
 //! The sink that writes text: metadata, then a line for each sample.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -26,7 +27,13 @@ pub(crate) struct Encoder<'o> {
     writes_starts: bool,
     /// The names taken, as they are written: escaping may make one of two (ESC-07).
     claims: Claims,
+    /// The open family.
     pub(super) family: Family,
+    /// Those of the page before that did not come yet, then those of this page before the open one.
+    families: VecDeque<Family>,
+    /// How many families have begun.
+    begun: usize,
+    samples: Samples,
     /// Samples that Prometheus text has as gauges of their own, after the family.
     tails: [Tail; 3],
     /// Classic buckets made of native ones.
@@ -43,11 +50,12 @@ pub(crate) struct Encoder<'o> {
     name: String,
 }
 
-/// What an encoder leaves behind for the next one of the same thread: room that is empty or written anew.
+/// What an encoder leaves behind for the next one of the same thread: room that is empty or written anew, and the
+/// families of the page.
 #[derive(Default)]
 struct Kept {
     claims: Claims,
-    family: Family,
+    families: VecDeque<Family>,
     tails: [Vec<u8>; 3],
     derived: Vec<ClassicBucket>,
     placed: Vec<(usize, usize)>,
@@ -58,28 +66,114 @@ thread_local! {
     static KEPT: Cell<Kept> = Cell::default();
 }
 
-/// What is kept of the open family.
+/// How a family is written, which depends on nothing but what it was made for: it is kept for the next page, which most
+/// likely has the same family in the same place.
 #[derive(Default)]
 pub(super) struct Family {
+    made_for: Option<(Descriptor, Dialect, Escaping)>,
     pub(super) metric_type: MetricType,
+    /// The name in metadata.
+    name: String,
     /// The name of samples that are plain numbers.
     pub(super) sample: Name,
     /// The same with an opening brace, and zeros up to a whole block.
     head: Vec<u8>,
     head_len: usize,
-    /// Whether that is all it takes to begin a sample: no quotes, and no names to be compared.
-    plain: bool,
     /// What `_bucket`, `_created` and the like are added to.
     base: Name,
+    /// Its lines of metadata.
+    metadata: Vec<u8>,
+}
+
+impl Family {
+    /// Makes it that of this descriptor, unless it is already.
+    fn make(
+        &mut self,
+        descriptor: &Descriptor,
+        dialect: Dialect,
+        escaping: Escaping,
+        room: &mut String,
+    ) -> Result<(), Refusal> {
+        let is_made = matches!(&self.made_for, Some((known, d, e)) if *d == dialect && *e == escaping && known == descriptor);
+        if is_made {
+            return Ok(());
+        }
+        let heading = dialect.heading(descriptor, escaping, room);
+        dialect.check_name(&heading, descriptor, escaping)?;
+        self.made_for = Some((descriptor.clone(), dialect, escaping));
+        self.metric_type = heading.metric_type;
+        heading.family.clone_into(&mut self.name);
+        self.sample.set(heading.family, heading.suffix);
+        self.head.clear();
+        self.sample.push("", &mut self.head);
+        self.head.push(b'{');
+        self.head_len = self.head.len();
+        self.head.resize(self.head_len.next_multiple_of(BLOCK), 0);
+        let stem = match (heading.metric_type, heading.suffix) {
+            (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(heading.family),
+            _ => heading.family,
+        };
+        self.base.set(stem, "");
+        self.metadata.clear();
+        self.write_metadata(&heading, dialect, help(descriptor), dialect.unit(descriptor, &heading));
+        Ok(())
+    }
+
+    fn write_metadata(&mut self, heading: &Heading<'_>, dialect: Dialect, help: &str, unit: Option<&str>) {
+        let Self { metadata: out, sample, base, .. } = self;
+        let name = if heading.suffix.is_empty() { sample } else { base };
+        let begin = |out: &mut Vec<u8>, keyword: &str| {
+            out.extend_from_slice(keyword.as_bytes());
+            name.push("", out);
+            out.push(b' ');
+        };
+        // Prometheus text has help first by custom, OpenMetrics last by OM1-FAM-09.
+        if dialect == Dialect::Prometheus && !help.is_empty() {
+            begin(out, "# HELP ");
+            push_escaped_outside_quotes(out, help);
+            out.push(b'\n');
+        }
+        begin(out, "# TYPE ");
+        out.extend_from_slice(dialect.type_word(heading.metric_type).as_bytes());
+        out.push(b'\n');
+        if let Some(unit) = unit {
+            begin(out, "# UNIT ");
+            out.extend_from_slice(unit.as_bytes());
+            out.push(b'\n');
+        }
+        if dialect != Dialect::Prometheus && !help.is_empty() {
+            begin(out, "# HELP ");
+            push_escaped(out, help);
+            out.push(b'\n');
+        }
+    }
+
     /// The name unescaped, which is the label of a stateset's states.
-    name: String,
-    help: String,
-    /// Where its samples begin.
+    fn label(&self) -> &str {
+        self.made_for.as_ref().map_or("", |(descriptor, ..)| descriptor.name().as_str())
+    }
+
+    fn help(&self) -> &str {
+        self.made_for.as_ref().map_or("", |(descriptor, ..)| help(descriptor))
+    }
+}
+
+/// A carriage return before the line feed would be a line end of another kind (OM1-DOC-04).
+fn help(descriptor: &Descriptor) -> &str {
+    descriptor.help().trim_end_matches('\r')
+}
+
+/// What is known of the samples of the open family.
+#[derive(Default)]
+struct Samples {
+    /// Where they begin.
     from: usize,
-    /// Label names as written and what they stand for, from the first one on that had to be escaped.
-    escaped: Option<HashMap<String, String, RandomState>>,
+    /// Whether it takes no more than the family's head to begin one: no quotes, and no names to be compared.
+    plain: bool,
     /// Whether the names in rendered labels, which are the same for all metrics of a family, were looked at.
     names_checked: bool,
+    /// Label names as written and what they stand for, from the first one on that had to be escaped.
+    escaped: Option<HashMap<String, String, RandomState>>,
 }
 
 /// Samples called by the family's name and this suffix.
@@ -93,7 +187,7 @@ const GSUM: usize = 2;
 
 impl<'o> Encoder<'o> {
     pub(crate) fn new(out: &'o mut Vec<u8>, dialect: Dialect, escaping: Escaping, options: Options) -> Self {
-        let Kept { claims, family, tails, derived, placed, name } =
+        let Kept { claims, families, tails, derived, placed, name } =
             KEPT.try_with(Cell::take).unwrap_or_default();
         let [created, gcount, gsum] = tails;
         let tail = |suffix, lines| Tail { suffix, lines };
@@ -104,7 +198,10 @@ impl<'o> Encoder<'o> {
             created: options.created_samples,
             writes_starts: options.created_samples || dialect == Dialect::OpenMetrics2,
             claims,
-            family,
+            family: Family::default(),
+            families,
+            begun: 0,
+            samples: Samples::default(),
             tails: [tail("_created", created), tail("_gcount", gcount), tail("_gsum", gsum)],
             derived,
             placed,
@@ -122,22 +219,24 @@ impl<'o> Encoder<'o> {
         if self.dialect != Dialect::Prometheus {
             self.out.extend_from_slice(b"# EOF\n");
         }
-        let Self { mut claims, mut family, tails, derived, placed, name, .. } = self;
+        let Self { mut claims, family, mut families, begun, tails, derived, placed, name, .. } = self;
         claims.clear();
-        family.escaped = None;
+        families.push_back(family);
+        families.drain(..families.len().saturating_sub(begun));
+        families.truncate(FAMILIES_KEPT);
         let tails = tails.map(|tail| if tail.lines.capacity() > TAIL_KEPT { Vec::new() } else { tail.lines });
-        let _ = KEPT.try_with(|kept| kept.set(Kept { claims, family, tails, derived, placed, name }));
+        let _ = KEPT.try_with(|kept| kept.set(Kept { claims, families, tails, derived, placed, name }));
     }
 
     /// Writes the gauges that were put aside while the family before was open.
     fn flush_tails(&mut self) {
         let Self { out, tails, family, .. } = self;
         for tail in tails.iter_mut().filter(|tail| !tail.lines.is_empty()) {
-            if !family.help.is_empty() {
+            if !family.help().is_empty() {
                 out.extend_from_slice(b"# HELP ");
                 family.base.push(tail.suffix, out);
                 out.push(b' ');
-                push_escaped_outside_quotes(out, &family.help);
+                push_escaped_outside_quotes(out, family.help());
                 out.push(b'\n');
             }
             out.extend_from_slice(b"# TYPE ");
@@ -147,77 +246,46 @@ impl<'o> Encoder<'o> {
         }
     }
 
-    fn metadata(&mut self, heading: &Heading<'_>, unit: Option<&str>) {
-        let Self { out, family, dialect, .. } = self;
-        let name = if heading.suffix.is_empty() { &family.sample } else { &family.base };
-        let begin = |out: &mut Vec<u8>, keyword: &str| {
-            out.extend_from_slice(keyword.as_bytes());
-            name.push("", out);
-            out.push(b' ');
+    /// Makes what comes next ready for this family and takes its names as this dialect writes them, then opens it.
+    fn begin_family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
+        let of_this_page = self.begun.saturating_sub(1);
+        let mut next = match self.families.pop_front() {
+            Some(next) if self.families.len() >= of_this_page => next,
+            Some(of_this_page) => {
+                self.families.push_front(of_this_page);
+                Family::default()
+            }
+            None => Family::default(),
         };
-        // Prometheus text has help first by custom, OpenMetrics last by OM1-FAM-09.
-        if *dialect == Dialect::Prometheus && !family.help.is_empty() {
-            begin(out, "# HELP ");
-            push_escaped_outside_quotes(out, &family.help);
-            out.push(b'\n');
+        let made = next.make(descriptor, self.dialect, self.escaping, &mut self.name).and_then(|()| {
+            if self.escaping == Escaping::AllowUtf8 && self.dialect != Dialect::OpenMetrics1 {
+                return Ok(()); // the emitter has claimed the very same names
+            }
+            claim_written(&mut self.claims, &next.name, self.dialect.suffixes(next.metric_type))
+        });
+        if made.is_err() {
+            self.families.push_front(next);
+            return made;
         }
-        begin(out, "# TYPE ");
-        out.extend_from_slice(dialect.type_word(heading.metric_type).as_bytes());
-        out.push(b'\n');
-        if let Some(unit) = unit {
-            begin(out, "# UNIT ");
-            out.extend_from_slice(unit.as_bytes());
-            out.push(b'\n');
+        let before = std::mem::replace(&mut self.family, next);
+        if self.begun > 0 {
+            self.families.push_back(before);
         }
-        if *dialect != Dialect::Prometheus && !family.help.is_empty() {
-            begin(out, "# HELP ");
-            push_escaped(out, &family.help);
-            out.push(b'\n');
-        }
-    }
-
-    /// Takes the names of a family as this dialect writes them.
-    fn claim(&mut self, descriptor: &Descriptor, heading: &Heading<'_>) -> Result<(), Refusal> {
-        self.dialect.check_name(heading, descriptor, self.escaping)?;
-        if self.escaping == Escaping::AllowUtf8 && self.dialect != Dialect::OpenMetrics1 {
-            return Ok(()); // the emitter has claimed the very same names
-        }
-        claim_written(&mut self.claims, heading.family, self.dialect.suffixes(heading.metric_type))
-    }
-
-    fn begin_family(&mut self, descriptor: &Descriptor, heading: &Heading<'_>) {
+        self.begun += 1;
         self.last_timed = None;
-        let family = &mut self.family;
-        family.escaped = None;
-        family.names_checked = false;
-        family.metric_type = heading.metric_type;
-        family.sample.set(heading.family, heading.suffix);
-        family.plain = !family.sample.is_quoted();
-        family.head.clear();
-        family.sample.push("", &mut family.head);
-        family.head.push(b'{');
-        family.head_len = family.head.len();
-        family.head.resize(family.head_len.next_multiple_of(BLOCK), 0);
-        let stem = match (heading.metric_type, heading.suffix) {
-            (MetricType::Counter, "") => heading.family.strip_suffix("_total").unwrap_or(heading.family),
-            _ => heading.family,
-        };
-        family.base.set(stem, "");
-        descriptor.name().as_str().clone_into(&mut family.name);
-        // A carriage return before the line feed would be a line end of another kind (OM1-DOC-04).
-        descriptor.help().trim_end_matches('\r').clone_into(&mut family.help);
-        let unit = self.dialect.unit(descriptor, heading);
-        self.metadata(heading, unit);
-        self.family.from = self.out.len();
+        self.out.extend_from_slice(&self.family.metadata);
+        let plain = !self.family.sample.is_quoted();
+        self.samples = Samples { from: self.out.len(), plain, ..Samples::default() };
+        Ok(())
     }
 
     /// Refuses labels whose names, escaped, are those of other labels in this family (ESC-07): two metrics that differ
     /// only so would be one.
     fn check_escaped<'l>(&mut self, names: impl Iterator<Item = &'l str> + Clone) -> Result<(), Refusal> {
         let escaping = self.escaping;
-        self.family.plain = false;
-        let map = self.family.escaped.get_or_insert_with(|| {
-            let lines = self.out.get(self.family.from..).unwrap_or_default();
+        self.samples.plain = false;
+        let map = self.samples.escaped.get_or_insert_with(|| {
+            let lines = self.out.get(self.samples.from..).unwrap_or_default();
             label_names(lines).map(|name| (name.to_owned(), name.to_owned())).collect()
         });
         if let Some(name) = repeated(names.clone().map(|name| escaping.label_name(name))) {
@@ -238,17 +306,17 @@ impl<'o> Encoder<'o> {
     /// Whether label names have to be compared as they are written.
     #[inline]
     fn escapes(&self, labels: &Labels<'_>) -> bool {
-        self.escaping != Escaping::AllowUtf8 && (self.family.escaped.is_some() || has_foreign_names(labels))
+        self.escaping != Escaping::AllowUtf8 && (self.samples.escaped.is_some() || has_foreign_names(labels))
     }
 
     /// Whether label names of this family were looked at and need nothing done. Rendered labels come from one table, so
     /// those of all its metrics have the same names.
     fn knows_names_of(&mut self, labels: &Labels<'_>) -> bool {
-        if !self.family.names_checked {
-            self.family.names_checked =
+        if !self.samples.names_checked {
+            self.samples.names_checked =
                 self.dialect.check_labels(labels, self.escaping).is_ok() && !self.escapes(labels);
         }
-        self.family.names_checked
+        self.samples.names_checked
     }
 
     /// A line of rendered labels and a number, as nearly all lines are. [`number`](Self::number) writes the same.
@@ -435,7 +503,7 @@ impl<'o> Encoder<'o> {
         states: &[State<'_>],
         timestamp: Option<Timestamp>,
     ) -> Result<(), Refusal> {
-        let label = self.escaping.label_name(&self.family.name);
+        let label = self.escaping.label_name(self.family.label());
         if labels.iter().any(|(name, _)| self.escaping.label_name(name) == label) {
             return Err(Refusal::new(
                 "OM1-SS-05",
@@ -639,7 +707,7 @@ impl Sink for Encoder<'_> {
     fn rows(&mut self, rows: &mut Rows<'_>) -> usize {
         let Some(first) = rows.list().first() else { return 0 };
         // All rows have the same names, so the first one stands for them.
-        if !self.family.plain || self.created || !self.knows_names_of(&rows.labels(first)) {
+        if !self.samples.plain || self.created || !self.knows_names_of(&rows.labels(first)) {
             return 0;
         }
         let Self { out, family, dialect, .. } = self;
@@ -660,14 +728,7 @@ impl Sink for Encoder<'_> {
     fn family(&mut self, descriptor: &Descriptor) -> Result<(), Refusal> {
         self.flush_states();
         self.flush_tails();
-        let mut room = std::mem::take(&mut self.name);
-        let heading = self.dialect.heading(descriptor, self.escaping, &mut room);
-        let claimed = self.claim(descriptor, &heading);
-        if claimed.is_ok() {
-            self.begin_family(descriptor, &heading);
-        }
-        self.name = room;
-        claimed
+        self.begin_family(descriptor)
     }
 
     #[inline]
@@ -676,13 +737,13 @@ impl Sink for Encoder<'_> {
             let bare = point.timestamp.is_none()
                 && point.exemplars.is_empty()
                 && (point.start.is_none() || !self.writes_starts);
-            if bare && self.family.plain && self.family.names_checked && labels.is_rendered() {
+            if bare && self.samples.plain && self.samples.names_checked && labels.is_rendered() {
                 return self.rendered_number(labels, number);
             }
         }
         self.dialect.check_labels(labels, self.escaping)?;
         // Rendered labels come from one table, so those of the next point have the same names.
-        self.family.names_checked = true;
+        self.samples.names_checked |= labels.is_rendered();
         if self.escapes(labels) {
             self.check_escaped(labels.iter().map(|(name, _)| name))?;
         }
@@ -740,12 +801,15 @@ fn push_rows(pen: &mut Pen<'_>, family: &Family, dialect: Dialect, rows: &Rows<'
 fn push_state(out: &mut Vec<u8>, escaping: Escaping, family: &Family, labels: &Labels<'_>, state: State<'_>) {
     let mut line = Line::begin(out, escaping, &family.sample, "");
     line.labels(labels);
-    line.label(&family.name, state.name);
+    line.label(family.label(), state.name);
     line.end_labels().push(if state.enabled { b'1' } else { b'0' });
 }
 
 /// Samples that wait for the end of their family take more bytes than this only if it is large; that room is given back.
 const TAIL_KEPT: usize = 1 << 20;
+
+/// So many families of a page are kept for the next one: a few MiB at most, with texts of usual length.
+const FAMILIES_KEPT: usize = 10_000;
 
 /// The head of a line is copied as a block of this many bytes if it is not longer.
 const BLOCK: usize = 32;
