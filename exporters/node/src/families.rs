@@ -124,6 +124,38 @@ impl Singles {
     }
 }
 
+/// Names that lines of a file begin with, which mostly stay the same while the kernel runs, and where the values of
+/// those that are told go.
+#[derive(Debug, Default)]
+pub struct NamedLines(Vec<(String, Option<usize>)>);
+
+impl NamedLines {
+    /// Splits the line that is the `at`th into its name's place and what stands after the name; `None` if nothing does.
+    /// `place` is asked where the value of a name goes that the line did not have in the last reading.
+    pub fn split<'t>(
+        &mut self,
+        at: usize,
+        line: &'t str,
+        values: &mut Singles,
+        place: impl FnOnce(&str, &mut Singles) -> Option<usize>,
+    ) -> Option<(Option<usize>, &'t str)> {
+        if let Some((name, place)) = self.0.get(at)
+            && place.is_none_or(|place| values.holds(place))
+            && let Some(rest) =
+                line.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix([' ', '\t']))
+        {
+            return Some((*place, rest));
+        }
+        let (name, rest) = line.split_once([' ', '\t'])?;
+        let place = place(name, values);
+        self.0.truncate(at);
+        if self.0.len() == at {
+            self.0.push((name.to_owned(), place));
+        }
+        Some((place, rest))
+    }
+}
+
 /// A name made of what a metric name can have: runs of anything else, and the underscores around them, become one
 /// underscore.
 pub fn sanitize(name: &str) -> String {

@@ -94,11 +94,13 @@ struct Meminfo {
     file: KeptFile,
     /// In the order of `FIELDS`.
     values: Vec<Option<u64>>,
+    /// Which of `FIELDS` each line had in the last reading; mostly it has the same again.
+    lines: Vec<Option<usize>>,
 }
 
 impl Meminfo {
     fn new(setup: &Setup<'_>) -> Self {
-        Self { file: KeptFile::single(setup.host.proc("meminfo")), values: vec![None; FIELDS.len()] }
+        Self { file: KeptFile::single(setup.host.proc("meminfo")), values: vec![None; FIELDS.len()], lines: Vec::new() }
     }
 }
 
@@ -106,11 +108,18 @@ impl NodeCollector for Meminfo {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
         self.values.fill(None);
         let path = self.file.path().to_owned();
-        for line in self.file.text()?.lines() {
+        for (at, line) in self.file.text()?.lines().enumerate() {
             match parse(line) {
                 Some((key, value)) => {
-                    if let Some(slot) = FIELDS.iter().zip(&mut self.values).find(|(f, _)| f.key == key) {
-                        *slot.1 = Some(value);
+                    let is_it = |field: &usize| FIELDS.get(*field).is_some_and(|field| field.key == key);
+                    let known = self.lines.get(at).copied().flatten().filter(is_it);
+                    let field = known.or_else(|| (0..FIELDS.len()).find(is_it));
+                    if known.is_none() {
+                        self.lines.resize(self.lines.len().max(at + 1), None);
+                        self.lines.get_mut(at).into_iter().for_each(|line| *line = field);
+                    }
+                    if let Some(slot) = field.and_then(|field| self.values.get_mut(field)) {
+                        *slot = Some(value);
                     }
                 }
                 None => host.note(Error::parse(&path, "a name, a number and perhaps kB", line)),

@@ -4,6 +4,10 @@
 //!   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
 //!    0: 00000000:0016 00000000:0000 0A 00000015:00000000 00:00000000 00000000     0        0 2740 1 ffff88003d3af3c0 100
 //! ```
+//!
+//! For these two the kernel walks its table of UDP sockets, which has thousands of places also where there is no socket.
+//! How many there are it knows without: where `/proc/net/sockstat` or `/proc/net/sockstat6` says that none is in use,
+//! there is nothing in the table either.
 
 use openmetrics::model::{Descriptor, Labels};
 
@@ -20,7 +24,12 @@ pub(super) static SPEC: Spec = Spec {
     flags: &[],
     build: |setup| {
         let file = |name: &str| KeptFile::of_records(setup.host.proc("net").join(name), 256);
-        Ok(Box::new(UdpQueues { files: [("v4", file("udp")), ("v6", file("udp6"))], sums: [None; 2] }))
+        let counts = |name: &str| KeptFile::single(setup.host.proc("net").join(name));
+        Ok(Box::new(UdpQueues {
+            files: [("v4", file("udp")), ("v6", file("udp6"))],
+            counts: [("UDP: ", counts("sockstat")), ("UDP6: ", counts("sockstat6"))],
+            sums: [None; 2],
+        }))
     },
 };
 
@@ -28,6 +37,8 @@ static QUEUES: Descriptor = gauge("node_udp_queues", "Bytes that wait in UDP soc
 
 struct UdpQueues {
     files: [(&'static str, KeptFile); 2],
+    /// How many sockets there are, and how the line that says so begins.
+    counts: [(&'static str, KeptFile); 2],
     /// Of both IPs, what waits to be sent and what waits to be read.
     sums: [Option<(u64, u64)>; 2],
 }
@@ -36,7 +47,14 @@ impl NodeCollector for UdpQueues {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
         self.sums = [None; 2];
         let mut absent = 0;
-        for ((_, file), sum) in self.files.iter_mut().zip(&mut self.sums) {
+        for (((_, file), (protocol, count)), sum) in
+            self.files.iter_mut().zip(&mut self.counts).zip(&mut self.sums)
+        {
+            // Once it is known that the kernel tells of this IP at all.
+            if file.is_open_in_procfs() && count.text().is_ok_and(|text| none_in_use(text, protocol)) {
+                *sum = Some((0, 0));
+                continue;
+            }
             let path = file.path().to_owned();
             match file.text() {
                 Ok(text) => {
@@ -67,6 +85,12 @@ impl NodeCollector for UdpQueues {
     }
 }
 
+/// Whether `text` has a line such as `UDP: inuse 0 mem 0`.
+fn none_in_use(text: &str, protocol: &str) -> bool {
+    let line = text.lines().find_map(|line| line.strip_prefix(protocol));
+    line.is_some_and(|line| line.split(' ').take(2).eq(["inuse", "0"]))
+}
+
 /// The bytes to be sent and to be read.
 fn parse(line: &str) -> Option<(u64, u64)> {
     let [number, _, _, _, queues, ..] = text::first_words::<10>(line)?;
@@ -78,6 +102,15 @@ fn parse(line: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_sockets() {
+        let text = |udp: &str| format!("sockets: used 9\nUDPLITE: inuse 0\n{udp}\nRAW: inuse 0\n");
+        assert!(none_in_use(&text("UDP: inuse 0 mem 3"), "UDP: ") && none_in_use(&text("UDP6: inuse 0"), "UDP6: "));
+        for other in ["UDP: inuse 1 mem 0", "UDP: inuse 00", "UDP: mem 0", "UDP:", "UDP6: inuse 0"] {
+            assert!(!none_in_use(&text(other), "UDP: "), "{other:?}");
+        }
+    }
 
     #[test]
     fn a_socket() {

@@ -8,7 +8,7 @@
 use openmetrics::model::MetricType;
 
 use super::{NodeCollector, Setup, Spec};
-use crate::families::{self, Singles};
+use crate::families::{self, NamedLines, Singles};
 use crate::flags::{Filter, Flag};
 use crate::host::{Error, Host, KeptFile};
 use crate::page::Page;
@@ -31,8 +31,7 @@ pub(super) static SPEC: Spec = Spec {
 struct Vmstat {
     file: KeptFile,
     filter: Filter,
-    /// The names by line, which do not change while the kernel runs, and where their values go if they are told.
-    names: Vec<(String, Option<usize>)>,
+    names: NamedLines,
     values: Singles,
 }
 
@@ -41,7 +40,7 @@ impl Vmstat {
         Ok(Self {
             file: KeptFile::of_records(setup.host.proc("vmstat"), 128),
             filter: Filter::including(setup.options, &FIELDS)?,
-            names: Vec::new(),
+            names: NamedLines::default(),
             values: Singles::default(),
         })
     }
@@ -60,28 +59,17 @@ fn place(name: &str, filter: &mut Filter, values: &mut Singles) -> Option<usize>
 /// Reads the lines; hands on those that do not fit.
 fn read<'t>(
     text: &'t str,
-    names: &mut Vec<(String, Option<usize>)>,
+    names: &mut NamedLines,
     filter: &mut Filter,
     values: &mut Singles,
     mut bad: impl FnMut(&'t str),
 ) {
     values.begin();
     for (at, line) in text.lines().enumerate() {
-        let Some((name, value)) = line.split_once([' ', '\t']) else {
+        let known = names.split(at, line, values, |name, values| place(name, filter, values));
+        let Some((place, value)) = known else {
             bad(line);
             continue;
-        };
-        let known = names.get(at).filter(|(n, place)| n == name && place.is_none_or(|p| values.holds(p)));
-        let place = match known {
-            Some((_, place)) => *place,
-            None => {
-                let place = place(name, filter, values);
-                names.truncate(at);
-                if names.len() == at {
-                    names.push((name.to_owned(), place));
-                }
-                place
-            }
         };
         let Some(place) = place else { continue };
         match text::words(value).next().and_then(text::number) {
@@ -115,7 +103,7 @@ mod tests {
     #[test]
     fn fields_are_told_wherever_they_stand() {
         let mut filter = Filter::including(&Options::default(), &FIELDS).unwrap();
-        let (mut names, mut values) = (Vec::new(), Singles::default());
+        let (mut names, mut values) = (NamedLines::default(), Singles::default());
         for (text, expected, wrong) in [
             ("nr_free 1\npgfault 2\noom_kill 0\n", vec!["node_vmstat_pgfault 2", "node_vmstat_oom_kill 0"], vec![]),
             ("nr_free 1\npgfault 3\noom_kill 1\n", vec!["node_vmstat_pgfault 3", "node_vmstat_oom_kill 1"], vec![]),

@@ -137,6 +137,11 @@ impl KeptFile {
         rustix::event::poll(&mut asked, Some(&at_once)) == Ok(0)
     }
 
+    /// Whether it is a file of procfs, and open since an earlier reading.
+    pub fn is_open_in_procfs(&self) -> bool {
+        matches!(self.file, Some((_, _, Made::Proc)))
+    }
+
     /// Reads the file, which holds one unsigned integer.
     pub fn unsigned(&mut self) -> Result<u64, Error> {
         self.refresh()?;
