@@ -9,6 +9,7 @@ use super::family::{Descriptor, Metric, MetricFamily, MetricSet, MetricType};
 use super::label::{LabelSet, Labels, render, render_protobuf};
 use super::name::MetricName;
 use super::point::{Point, Value};
+use super::recall::Recall;
 use super::report::{Refusal, Report};
 use super::rows::Rows;
 use super::table::{LabelSets, LabelTable};
@@ -293,10 +294,11 @@ impl<'a> FamilyEmitter<'a> {
     }
 
     fn take(&mut self, labels: &Labels<'_>, point: &Point<'_>) {
-        let taken = if self.unique { Ok(()) } else { self.check(labels, point) };
-        let taken = taken.and_then(|()| {
+        let known = if self.unique { Ok(None) } else { self.check(labels, point) };
+        let taken = known.and_then(|known| {
+            let labels = known.and_then(|at| self.ledger.recall.labels(at)).unwrap_or(*labels);
             if self.labels.is_empty() {
-                self.sink.point(labels, point)
+                self.sink.point(&labels, point)
             } else {
                 self.sink.point(&labels.after(self.ledger.scope(self.labels)), point)
             }
@@ -307,14 +309,21 @@ impl<'a> FamilyEmitter<'a> {
         }
     }
 
-    fn check(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<(), Refusal> {
+    /// Whether the point may be handed on, and which of the labels that are remembered it has.
+    fn check(&mut self, labels: &Labels<'_>, point: &Point<'_>) -> Result<Option<usize>, Refusal> {
         let metric_type = self.descriptor.metric_type();
         if !point.value.fits(metric_type) {
             let message = format!("a {} is no value of a {metric_type}", point.value.kind());
             return Err(Refusal::new(shape_rule(metric_type), message));
         }
-        check_label_names(labels, self.labels, metric_type)?;
-        self.ledger.see(labels, point.timestamp)
+        let is_timed = point.timestamp.is_some();
+        let known = self.ledger.recall(labels, self.labels, metric_type, is_timed);
+        if known.is_none() {
+            check_label_names(labels, self.labels, metric_type)?;
+            self.ledger.see(labels, point.timestamp)?;
+            self.ledger.recall.learn(labels, is_timed);
+        }
+        Ok(known)
     }
 }
 
@@ -368,6 +377,9 @@ struct Ledger {
     claims: Claims,
     /// The label sets of the open family.
     seen: LabelSets,
+    /// The label sets of the page before, and whether the open family has one of them.
+    recall: Recall,
+    recalls: bool,
     /// The last label set and its timestamp: points of one metric may follow each other in time.
     last: Option<(u64, Option<Timestamp>)>,
     /// The scope's constant labels, rendered once a family instead of once a point.
@@ -379,6 +391,7 @@ struct Ledger {
 impl Ledger {
     fn begin_family(&mut self, scope: &LabelSet) {
         self.seen.clear();
+        self.recalls = false;
         self.last = None;
         self.scope_text.clear();
         self.scope_protobuf.clear();
@@ -396,6 +409,7 @@ impl Ledger {
             *self = Self::default();
         }
         self.claims.clear();
+        self.recall.end_page();
         report
     }
 
@@ -406,6 +420,31 @@ impl Ledger {
         } else {
             Labels::rendered(&self.scope_text, &self.scope_protobuf)
         }
+    }
+
+    /// Which label set of the page before this is. From the first one on that is none of them, all are compared with each
+    /// other, as well as with those that were recognized before.
+    #[inline]
+    fn recall(
+        &mut self,
+        labels: &Labels<'_>,
+        scope: &LabelSet,
+        metric_type: MetricType,
+        is_timed: bool,
+    ) -> Option<usize> {
+        if !self.recalls {
+            self.recall.begin_family(metric_type, scope);
+            self.recalls = true;
+        }
+        let known = if is_timed { None } else { self.recall.recognize(labels) };
+        if known.is_some() {
+            self.last = Some((0, None)); // nothing follows a point without time
+        } else {
+            self.recall.diverge(|known| {
+                self.seen.insert(&known);
+            });
+        }
+        known
     }
 
     /// Notes a label set of the open family; an error if it was there before, in any order of its labels.

@@ -436,6 +436,21 @@ pub(crate) fn render_protobuf_label(name: &str, value: &str, out: &mut Vec<u8>) 
     out.extend_from_slice(value.as_bytes());
 }
 
+/// What follows this label where [`render_protobuf_label`] wrote it; `None` if it is another one.
+#[inline]
+pub(super) fn strip_protobuf_label<'b>(bytes: &'b [u8], name: &str, value: &str) -> Option<&'b [u8]> {
+    // Nearly all labels are so short that each length is one byte.
+    if let [0x0a, ..0x80, 0x0a, length, rest @ ..] = bytes {
+        let rest = rest.strip_prefix(name.as_bytes()).filter(|_| usize::from(*length) == name.len())?;
+        let [0x12, length, rest @ ..] = rest else { return None };
+        return rest.strip_prefix(value.as_bytes()).filter(|_| usize::from(*length) == value.len());
+    }
+    let (label, rest) = split_field(0x0a, bytes)?;
+    let (known_name, label) = split_field(0x0a, label)?;
+    let (known_value, _) = split_field(0x12, label)?;
+    (known_name == name.as_bytes() && known_value == value.as_bytes()).then_some(rest)
+}
+
 /// Appends a number as protobuf's varint: seven bits a byte, the lowest first.
 #[inline]
 pub(crate) fn varint(mut number: u64, out: &mut Vec<u8>) {
@@ -552,7 +567,8 @@ mod tests {
             render(&Labels::new(&pairs), &mut text);
             let mut protobuf = Vec::new();
             render_protobuf(&Labels::new(&pairs), &mut protobuf);
-            [(&*text, &[][..]), ("", &protobuf), (&text, &protobuf)].into_iter().all(|(text, protobuf)| {
+            let rest = pairs.iter().try_fold(&*protobuf, |rest, (name, value)| strip_protobuf_label(rest, name, value));
+            rest == Some(&[]) && [(&*text, &[][..]), ("", &protobuf), (&text, &protobuf)].into_iter().all(|(text, protobuf)| {
                 let labels = Labels::rendered(text, protobuf);
                 let mut again = String::new();
                 render(&labels, &mut again);

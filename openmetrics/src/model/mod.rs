@@ -21,6 +21,7 @@ mod label;
 mod name;
 mod native;
 mod point;
+mod recall;
 mod report;
 mod rows;
 mod table;

@@ -737,7 +737,7 @@ impl Sink for Encoder<'_> {
             let bare = point.timestamp.is_none()
                 && point.exemplars.is_empty()
                 && (point.start.is_none() || !self.writes_starts);
-            if bare && self.samples.plain && self.samples.names_checked && labels.is_rendered() {
+            if bare && self.samples.plain && labels.is_rendered() && self.knows_names_of(labels) {
                 return self.rendered_number(labels, number);
             }
         }
