@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use openmetrics::http::{Ask, Limits, Serving, Source, Unavailable, serve_with};
+use openmetrics::http::{Ask, Gatherer, Limits, Scrape, Serving, Source, Unavailable, serve_with};
 use openmetrics::model::{Collected, Collector, Descriptor, Emitter, Labels, MetricType};
 
 /// One family of `series` gauges, after an action of the test's own.
@@ -497,4 +497,29 @@ fn one_line_serves_the_process_from_within_a_runtime_too() {
     #[cfg(target_os = "linux")]
     assert!(text.contains("process_start_time_seconds"), "{text}");
     server.stop();
+}
+
+#[test]
+fn what_a_client_left_behind_is_taken_over_all_the_same() {
+    let (release, hold) = std::sync::mpsc::channel();
+    let gatherer = Gatherer::new(Replaceable { hold: hold.into(), hangs: true.into() });
+    let limits = Limits::default();
+    let scrape = |seconds: &'static str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-prometheus-scrape-timeout-seconds", http::HeaderValue::from_static(seconds));
+        Scrape::new(&headers, &limits)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answered = runtime.block_on(async {
+        let left = scrape("20");
+        {
+            let mut page = std::pin::pin!(gatherer.page(&left, Vec::new()));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(page.as_mut().poll(&mut context).is_pending());
+        }
+        // It gathers something else, so that it has to wait for the turn of the first.
+        gatherer.page(&scrape("20"), vec![("other".to_owned(), String::new())]).await
+    });
+    assert!(answered.is_ok(), "{answered:?}");
+    drop(release);
 }

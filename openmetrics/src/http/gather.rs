@@ -156,11 +156,23 @@ impl Sharing for Pages {
 type Gathering = Work<Pages>;
 
 struct Tag {
-    deadline: Instant,
-    /// Counts the pages that were finished, and the end; told after each.
-    finished: watch::Sender<usize>,
-    /// The turn, which ends with the gathering.
-    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    ask: Ask,
+    /// Counts the pages that were finished, a beginning that was waited for, and the end; told after each.
+    progress: watch::Sender<usize>,
+    stage: Mutex<Stage>,
+}
+
+/// How far a gathering has got.
+enum Stage {
+    /// It waits for its turn.
+    Waits,
+    Runs {
+        /// The turn, which ends with the gathering.
+        _turn: OwnedSemaphorePermit,
+        /// When another thread is to take over; nothing once one was asked to.
+        patience: Option<Instant>,
+    },
+    Ended,
 }
 
 /// Which of a source's functions is called.
@@ -178,12 +190,25 @@ enum End {
 }
 
 impl Tag {
-    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn patience(&self) -> Option<Instant> {
+        if let Stage::Runs { patience, .. } = &*self.stage() { *patience } else { None }
+    }
+
+    /// Whether it is the caller who is to ask another thread to take over.
+    fn ends_patience(&self) -> bool {
+        if let Stage::Runs { patience, .. } = &mut *self.stage() { patience.take().is_some() } else { false }
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(&*self.stage(), Stage::Ended)
     }
 
     fn tell(&self) {
-        self.finished.send_modify(|n| *n += 1);
+        self.progress.send_modify(|n| *n += 1);
     }
 }
 
@@ -224,16 +249,38 @@ impl Gatherer {
     pub async fn page(&self, scrape: &Scrape, parameters: Parameters) -> Rendered {
         let deadline = Instant::now() + scrape.time;
         let key = (scrape.rendering, scrape.coding);
-        let gathering = self.join(key, parameters, deadline)?;
-        let mut finished = gathering.tag.finished.subscribe();
+        let mut waiting =
+            Waiting { gatherer: self, gathering: self.join(key, &parameters, deadline)?, is_over: false };
+        let gathering = &waiting.gathering;
+        // A little more than the work has: what is late is told by the page itself, if it is made at all.
+        let rendered = self.look_after(gathering, deadline + GRACE, || gathering.look(key)).await;
+        waiting.is_over = true;
+        rendered.unwrap_or_else(|| {
+            Err(Unavailable::busy("gathering the metrics takes longer than the scrape has time"))
+        })
+    }
+
+    /// Waits until `look`, which is asked whenever a gathering has got further, finds something, and until `end` at most.
+    /// Meanwhile has somebody else take over if that takes long. It is whoever waits who does that, since a task of its
+    /// own for each gathering would have to be woken by each.
+    async fn look_after<T>(
+        &self,
+        gathering: &Arc<Gathering>,
+        end: Instant,
+        look: impl Fn() -> Option<T>,
+    ) -> Option<T> {
+        let mut progress = gathering.tag.progress.subscribe();
         loop {
-            if let Some(rendered) = gathering.look(key) {
-                return rendered;
+            if let Some(found) = look() {
+                return Some(found);
             }
-            // A little more than the work has: what is late is told by the page itself, if it is made at all.
-            let patience = deadline + GRACE;
-            if tokio::time::timeout_at(patience.into(), finished.changed()).await.is_err() {
-                return Err(Unavailable::busy("gathering the metrics takes longer than the scrape has time"));
+            let patience = gathering.tag.patience().filter(|patience| *patience < end);
+            if tokio::time::timeout_at(patience.unwrap_or(end).into(), progress.changed()).await.is_ok() {
+                continue;
+            }
+            patience?;
+            if gathering.tag.ends_patience() {
+                self.spawn(gathering.clone(), Call::TakeOver);
             }
         }
     }
@@ -242,54 +289,60 @@ impl Gatherer {
     fn join(
         &self,
         key: Key,
-        parameters: Parameters,
+        parameters: &Parameters,
         deadline: Instant,
     ) -> Result<Arc<Gathering>, Unavailable> {
         let now = Instant::now();
-        let may_join = |tag: &Tag| if now > tag.deadline + GRACE { Err(stuck()) } else { Ok(()) };
+        let may_join = |tag: &Tag| if now > tag.ask.deadline + GRACE { Err(stuck()) } else { Ok(()) };
         let begin = |running: &mut dyn Iterator<Item = &Tag>| {
             // All turns are taken, and all by gatherings that do not come back.
             let mut running = running.peekable();
             if self.0.turns.available_permits() == 0
                 && running.peek().is_some()
-                && running.all(|tag| now > tag.deadline)
+                && running.all(|tag| now > tag.ask.deadline)
             {
                 return Err(stuck());
             }
-            Ok(Tag { deadline, finished: watch::Sender::new(0), turn: Mutex::new(None) })
+            let ask = Ask { parameters: parameters.clone(), deadline };
+            Ok(Tag { ask, progress: watch::Sender::new(0), stage: Mutex::new(Stage::Waits) })
         };
         match self.0.board.join(parameters.clone(), key, may_join, begin)? {
             Joined::Running(gathering) => Ok(gathering),
             Joined::New(gathering) => {
-                let ask = Ask { parameters, deadline };
-                tokio::spawn(self.clone().run(ask, gathering.clone()));
+                match self.0.turns.clone().try_acquire_owned() {
+                    Ok(turn) => self.begin(&gathering, turn),
+                    Err(_) => drop(tokio::spawn(self.clone().begin_later(gathering.clone()))),
+                }
                 Ok(gathering)
             }
         }
     }
 
-    /// Waits for a turn, has somebody gather, and somebody else take over if that takes long.
-    async fn run(self, ask: Ask, gathering: Arc<Gathering>) {
-        let turn = tokio::time::timeout_at(ask.deadline.into(), self.0.turns.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            self.end(&ask, &gathering, Some(stuck()));
-            return;
-        };
-        *gathering.tag.turn() = Some(turn);
-        let patience = Instant::now() + PATIENCE.min(ask.time_left() / 4);
-        let mut finished = gathering.tag.finished.subscribe();
-        self.spawn(ask.clone(), gathering.clone(), Call::Gather);
-        if tokio::time::timeout_at(patience.into(), finished.changed()).await.is_err() {
-            self.spawn(ask, gathering, Call::TakeOver);
+    /// Has somebody gather.
+    fn begin(&self, gathering: &Arc<Gathering>, turn: OwnedSemaphorePermit) {
+        let patience = Instant::now() + PATIENCE.min(gathering.tag.ask.time_left() / 4);
+        *gathering.tag.stage() = Stage::Runs { _turn: turn, patience: Some(patience) };
+        self.spawn(gathering.clone(), Call::Gather);
+    }
+
+    /// Waits for a turn, and begins.
+    async fn begin_later(self, gathering: Arc<Gathering>) {
+        let deadline = gathering.tag.ask.deadline;
+        match tokio::time::timeout_at(deadline.into(), self.0.turns.clone().acquire_owned()).await {
+            Ok(Ok(turn)) => {
+                self.begin(&gathering, turn);
+                gathering.tag.tell();
+            }
+            _ => self.end(&gathering, Some(stuck())),
         }
     }
 
     /// Gathers on a thread that may block. Nobody waits for it: it catches its own panics, and whoever waits for its
     /// pages is told of each.
-    fn spawn(&self, ask: Ask, gathering: Arc<Gathering>, call: Call) {
-        let (gatherer, known) = (self.clone(), (ask.clone(), gathering.clone()));
+    fn spawn(&self, gathering: Arc<Gathering>, call: Call) {
+        let (gatherer, known) = (self.clone(), gathering.clone());
         let spawned = self.0.workers.run(move |free| {
-            let work = || gatherer.gather(&ask, &gathering, call);
+            let work = || gatherer.gather(&gathering, call);
             let failed = match catch_unwind(AssertUnwindSafe(work)) {
                 Ok(Ok(End::Here)) => None,
                 Ok(Ok(End::Elsewhere)) => return,
@@ -300,22 +353,19 @@ impl Gatherer {
                 }
             };
             drop(free);
-            gatherer.end(&ask, &gathering, failed);
+            gatherer.end(&gathering, failed);
         });
         if let Err(error) = spawned {
             tracing::error!(%error, "a thread to gather the metrics on could not be started");
             // Who was to be taken over from may still come back.
-            if let (Call::Gather, (ask, gathering)) = (call, known) {
-                self.end(
-                    &ask,
-                    &gathering,
-                    Some(Unavailable::busy("there is no thread to gather the metrics on")),
-                );
+            if let Call::Gather = call {
+                self.end(&known, Some(Unavailable::busy("there is no thread to gather the metrics on")));
             }
         }
     }
 
-    fn gather(&self, ask: &Ask, gathering: &Gathering, call: Call) -> Result<End, Unavailable> {
+    fn gather(&self, gathering: &Gathering, call: Call) -> Result<End, Unavailable> {
+        let ask = &gathering.tag.ask;
         let gathered = match call {
             Call::Gather => self.0.source.gather(ask),
             Call::TakeOver => match self.0.source.take_over(ask) {
@@ -350,10 +400,32 @@ impl Gatherer {
         }
     }
 
-    fn end(&self, ask: &Ask, gathering: &Gathering, failed: Option<Unavailable>) {
-        self.0.board.end(&ask.parameters, gathering, failed);
-        drop(gathering.tag.turn().take());
+    fn end(&self, gathering: &Gathering, failed: Option<Unavailable>) {
+        self.0.board.end(&gathering.tag.ask.parameters, gathering, failed);
+        *gathering.tag.stage() = Stage::Ended;
         gathering.tag.tell();
+    }
+}
+
+/// A scrape that waits for its page. If it is dropped before, because its client has left, the gathering is looked after
+/// all the same: others may come to wait for it, or for their turn.
+struct Waiting<'g> {
+    gatherer: &'g Gatherer,
+    gathering: Arc<Gathering>,
+    is_over: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (gatherer, gathering) = (self.gatherer.clone(), self.gathering.clone());
+            runtime.spawn(async move {
+                let end = gathering.tag.ask.deadline + GRACE;
+                gatherer.look_after(&gathering, end, || gathering.tag.has_ended().then_some(())).await
+            });
+        }
     }
 }
 
