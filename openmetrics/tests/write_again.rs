@@ -1,11 +1,14 @@
 //! What a thread remembers from page to page changes nothing: each page is what a thread that never wrote one makes of it.
 
 use openmetrics::format::{Escaping, Format, encode};
+use openmetrics::instrument::{self, GaugeHistogram, Histogram, Native, Summary};
 use openmetrics::model::{
     Collected, Collector, Descriptor, Emitter, LabelSet, Labels, MetricName, MetricType, Number, State,
     Timestamp, Unit, Value,
 };
+use openmetrics::registry::{Definition, Registry};
 use quickcheck::{Arbitrary, Gen, quickcheck};
+use std::time::Duration;
 
 /// A family and its points: which labels, which value, and whether it has a time.
 #[derive(Clone, Debug)]
@@ -145,6 +148,56 @@ fn what_turns_bad_later_is_refused_then() {
         }
         assert_eq!(page(families, Format::OPENMETRICS_1_0).1, refused);
     }
+}
+
+/// What was read of one distribution is read into again for the next one, which is of another kind.
+#[test]
+fn distributions_leave_nothing_to_each_other() -> Result<(), openmetrics::Error> {
+    let registry = Registry::new();
+    let minutes = Duration::from_secs(600);
+    let shapes: [fn(Definition<'_>) -> Definition<'_>; 5] = [
+        |of| of.buckets([0.1, 1.0]),
+        |of| of.native(Native::default()),
+        |of| of.buckets([0.5, 5.0, 50.0]).native(None),
+        |of| of.custom_buckets([0.2, 2.0]),
+        |of| of,
+    ];
+    let many: Vec<instrument::Family<[String; 1], Histogram>> = (shapes.iter().enumerate())
+        .map(|(at, shape)| shape(registry.metric(format!("many_{at}"), "").labels(["a"])).register())
+        .collect::<Result<_, _>>()?;
+    let alone: Vec<Histogram> = (shapes.iter().enumerate())
+        .map(|(at, shape)| shape(registry.metric(format!("alone_{at}"), "")).register())
+        .collect::<Result<_, _>>()?;
+    let places: Vec<GaugeHistogram> = (shapes.iter().enumerate())
+        .map(|(at, shape)| shape(registry.metric(format!("place_{at}"), "")).register())
+        .collect::<Result<_, _>>()?;
+    let quantiles: Summary = registry.metric("quantiles", "").quantiles([0.5], minutes).register()?;
+    let plain: Summary = registry.metric("plain", "").register()?;
+    for value in 1..20_u32 {
+        let value = f64::from(value * value) / 7.0;
+        for (at, family) in many.iter().enumerate() {
+            for label in 0..=at {
+                family.with([label.to_string()]).observe(value);
+            }
+        }
+        for (one, place) in alone.iter().zip(&places) {
+            one.observe(value);
+            place.add(-value);
+        }
+        quantiles.observe(value);
+        plain.observe(value);
+    }
+    for format in FORMATS.into_iter().chain(FORMATS) {
+        let page = || {
+            let mut page = Vec::new();
+            encode(&registry, format, &mut page);
+            page
+        };
+        assert!(!page().is_empty());
+        let fresh: Vec<u8> = std::thread::scope(|scope| scope.spawn(page).join()).expect("it does not panic");
+        assert_eq!(page(), fresh, "{format}");
+    }
+    Ok(())
 }
 
 quickcheck! {

@@ -497,9 +497,13 @@ impl Reading {
         self.has_classic = shape.has_classic;
         self.has_native = shape.native.is_some();
         self.sum = parts().map(|part| part.sum).sum::<f64>() + 0.0; // an empty sum is minus zero
+        self.start = None;
         self.classic.clear();
         self.buckets.clear();
         self.count = 0;
+        if !shape.is_custom {
+            self.custom = None;
+        }
         if let Some(bounds) = &shape.classic {
             let of = |n: usize| parts().filter_map(|part| part.classic.get(n)).sum::<u64>();
             if shape.is_custom {

@@ -215,7 +215,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
 
     fn emit(&self, out: &mut FamilyEmitter<'_>, _: &Labels<'_>) {
         let reading = self.inner.begin_reading();
-        let mut page = PageCopy::<M>::default();
+        let mut page = PageCopy::<M>::of_this_thread();
         for number in 0.. {
             let Some(given) = self.inner.give_rows(number, reading, out) else { break };
             if given == PAGE {
@@ -229,6 +229,7 @@ impl<L: LabelSet + 'static, M: Metric> Instrument for Family<L, M> {
                 M::Cell::emit(&series.reading, series.start, &Labels::rendered(text, protobuf), out);
             }
         }
+        page.keep();
     }
 }
 

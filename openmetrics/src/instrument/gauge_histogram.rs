@@ -62,7 +62,7 @@ pub struct Shape {
     is_custom: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Here {
     count: u64,
     sum: f64,
@@ -147,7 +147,9 @@ impl GaugeHistogramCell {
 /// What a gauge histogram said at one moment.
 #[derive(Default)]
 pub struct GaugeHistogramReading {
-    here: Here,
+    count: u64,
+    sum: f64,
+    zero: u64,
     classic: Vec<ClassicBucket>,
     native: Option<(Schema, f64)>,
     positive: SideReading,
@@ -188,22 +190,25 @@ impl Cell for GaugeHistogramCell {
     fn near(&self) {}
 
     fn read(&self, into: &mut GaugeHistogramReading) {
-        into.here.clone_from(&self.here());
+        let here = self.here();
+        (into.count, into.sum, into.zero) = (here.count, here.sum, here.zero);
         into.classic.clear();
         let mut count = 0;
-        for (&upper_bound, in_bucket) in self.shape.bounds.upper().iter().zip(&into.here.classic) {
+        for (&upper_bound, in_bucket) in self.shape.bounds.upper().iter().zip(&here.classic) {
             count += in_bucket;
             into.classic.push(ClassicBucket { upper_bound, count: count.into() });
         }
         into.native = self.shape.native;
         if self.shape.is_custom {
             let custom = into.custom.get_or_insert_default();
-            custom.read(self.shape.bounds.upper(), into.here.classic.iter().copied());
+            custom.read(self.shape.bounds.upper(), here.classic.iter().copied());
+        } else {
+            into.custom = None;
         }
         into.positive.clear();
         into.negative.clear();
         let (mut above, mut below) = (0, 0);
-        for (&(is_negative, index), &count) in &into.here.native {
+        for (&(is_negative, index), &count) in &here.native {
             if is_negative {
                 into.negative.push(index, count, &mut below);
             } else {
@@ -218,13 +223,13 @@ impl Cell for GaugeHistogramCell {
         labels: &Labels<'_>,
         out: &mut FamilyEmitter<'_>,
     ) {
-        let mut histogram = HistogramValue::new(reading.here.count, Some(Number::Float(reading.here.sum)))
+        let mut histogram = HistogramValue::new(reading.count, Some(Number::Float(reading.sum)))
             .with_classic(&reading.classic);
         if let Some((schema, zero_threshold)) = reading.native {
             histogram = histogram.with_native(NativeBucketsRef {
                 schema,
                 zero_threshold,
-                zero_count: reading.here.zero.into(),
+                zero_count: reading.zero.into(),
                 positive: reading.positive.borrow(),
                 negative: reading.negative.borrow(),
                 custom_bounds: &[],

@@ -16,20 +16,24 @@ use crate::sync::Mutex;
 /// # Ok::<(), openmetrics::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Info(Arc<Mutex<LabelSet>>);
+pub struct Info(Arc<Mutex<Arc<LabelSet>>>);
 
 impl Info {
     pub(crate) fn new(facts: LabelSet) -> Self {
-        Self(Arc::new(Mutex::new(facts)))
+        Self(Arc::new(Mutex::new(Arc::new(facts))))
     }
 
     /// Takes other facts, for the rare ones that change while the program runs.
     pub fn set(&self, facts: LabelSet) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(facts);
     }
 
     /// The facts now.
     pub fn facts(&self) -> LabelSet {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        LabelSet::clone(&self.shared())
+    }
+
+    pub(crate) fn shared(&self) -> Arc<LabelSet> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

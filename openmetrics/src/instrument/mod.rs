@@ -79,6 +79,7 @@ pub use unknown::Unknown;
 
 use crate::error::Error;
 use crate::model::{self, FamilyEmitter, Labels, MetricType, Number, Timestamp};
+use reading::PageCopy;
 use slot::Slot;
 
 /// What a registry can make and show: every metric of this module, alone or as a [`Family`]. Sealed; to show
@@ -178,9 +179,17 @@ impl<M: Metric> Instrument for M {
 
     fn emit(&self, out: &mut FamilyEmitter<'_>, constant: &Labels<'_>) {
         let entry = self.slot().entry();
-        let mut reading = Default::default();
-        entry.cell.read(&mut reading);
-        M::Cell::emit(&reading, entry.start(), constant, out);
+        let mut emit = |reading: &mut _| {
+            entry.cell.read(reading);
+            M::Cell::emit(reading, entry.start(), constant, out);
+        };
+        if std::mem::needs_drop::<<M::Cell as Cell>::Reading>() {
+            let mut copy = PageCopy::<M>::of_this_thread();
+            emit(copy.one());
+            copy.keep();
+        } else {
+            emit(&mut Default::default()); // takes nothing from the allocator that could be kept
+        }
     }
 }
 

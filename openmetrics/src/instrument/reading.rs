@@ -1,11 +1,14 @@
 //! How the metrics of a family are read: page by page, so that nobody waits long for the lock.
 
+use std::any::Any;
+use std::cell::RefCell;
+
 use super::page::{PAGE, Protobuf};
 use super::store::Inner;
 use super::{Cell, Metric};
 use crate::model::{FamilyEmitter, MetricType, Place, Row, Rows, Timestamp};
 
-/// What one page was at one moment; reused from page to page.
+/// What one page was at one moment; reused from page to page, and from scrape to scrape of a thread.
 pub(crate) struct PageCopy<M: Metric> {
     pub(crate) text: String,
     /// Empty unless asked for.
@@ -21,13 +24,54 @@ pub(crate) struct Series<M: Metric> {
     pub(crate) reading: <M::Cell as Cell>::Reading,
 }
 
+impl<M: Metric> Default for Series<M> {
+    fn default() -> Self {
+        Self { at: 0, place: Place::default(), start: None, reading: Default::default() }
+    }
+}
+
 impl<M: Metric> Default for PageCopy<M> {
     fn default() -> Self {
         Self { text: String::new(), protobuf: Protobuf::default(), series: Vec::new(), len: 0 }
     }
 }
 
+thread_local! {
+    /// A copy for each kind of metric that the thread has read.
+    static COPIES: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
 impl<M: Metric> PageCopy<M> {
+    /// The copy that this thread has read into before, for what it has allocated.
+    pub(crate) fn of_this_thread() -> Box<Self> {
+        let kept = COPIES.try_with(|copies| {
+            let mut copies = copies.try_borrow_mut().ok()?;
+            let at = copies.iter().position(|copy| copy.is::<Self>())?;
+            copies.swap_remove(at).downcast().ok()
+        });
+        kept.ok().flatten().unwrap_or_default()
+    }
+
+    /// Keeps it for the thread's next scrape.
+    pub(crate) fn keep(self: Box<Self>) {
+        let _ = COPIES.try_with(|copies| {
+            // One of a scrape within a scrape is one too many.
+            if let Some(mut copies) =
+                copies.try_borrow_mut().ok().filter(|all| !all.iter().any(|one| one.is::<Self>()))
+            {
+                copies.push(self);
+            }
+        });
+    }
+
+    /// Room for what a single metric says.
+    pub(crate) fn one(&mut self) -> &mut <M::Cell as Cell>::Reading {
+        if self.series.is_empty() {
+            self.series.push(Series::default());
+        }
+        &mut self.series[0].reading
+    }
+
     pub(crate) fn series(&self) -> impl Iterator<Item = (&Series<M>, &str)> {
         self.series.iter().take(self.len).map(|series| (series, series.place.text(&self.text)))
     }
@@ -100,8 +144,7 @@ impl<M: Metric> Inner<M> {
                 continue;
             }
             if to.series.len() == to.len {
-                let reading = Default::default();
-                to.series.push(Series { at, place: *place, start: None, reading });
+                to.series.push(Series::default());
             }
             let series = &mut to.series[to.len];
             (series.at, series.place) = (at, *place);

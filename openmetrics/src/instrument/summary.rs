@@ -8,7 +8,7 @@ use super::distribution::{Distribution, Reading, Shape};
 use super::options::refused;
 use super::own::Own;
 use super::slot::Slot;
-use super::window::Window;
+use super::window::{Found, Window};
 use super::{Cell, Metric, Options, handle};
 use crate::error::Error;
 use crate::model::{
@@ -93,7 +93,7 @@ impl SummaryCell {
 #[derive(Default)]
 pub struct SummaryReading {
     values: Reading,
-    found: Vec<f64>,
+    found: Found,
     quantiles: Vec<Quantile>,
 }
 
@@ -150,7 +150,7 @@ impl Cell for SummaryCell {
         if let Some((quantiles, window)) = &self.window {
             let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
             window.quantiles(quantiles, Instant::now(), &mut into.found);
-            let found = quantiles.iter().zip(&into.found);
+            let found = quantiles.iter().zip(&into.found.values);
             into.quantiles
                 .extend(found.map(|(&quantile, &value)| Quantile { quantile, value: value.into() }));
         }

@@ -88,6 +88,15 @@ fn middle(sign: Sign, index: i32, halvings: u32) -> f64 {
     }
 }
 
+/// What was found in a window; reused from scrape to scrape.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The buckets of all parts, in rising order.
+    buckets: Vec<((Sign, i32), u64)>,
+    /// The value of each quantile that was asked for.
+    pub(crate) values: Vec<f64>,
+}
+
 impl Window {
     pub(crate) fn new(length: Duration, now: Instant) -> Self {
         Self { part_length: length / PARTS as u32, parts: Default::default(), newest: 0, began: now }
@@ -120,11 +129,12 @@ impl Window {
     }
 
     /// The value of each quantile; NaN if the window is empty. `quantiles` rise.
-    pub(crate) fn quantiles(&mut self, quantiles: &[f64], now: Instant, to: &mut Vec<f64>) {
+    pub(crate) fn quantiles(&mut self, quantiles: &[f64], now: Instant, found: &mut Found) {
         self.age(now);
-        to.clear();
+        let Found { buckets: all, values } = found;
+        all.clear();
+        values.clear();
         let halvings = self.parts.iter().map(|part| part.halvings).max().unwrap_or_default();
-        let mut all: BTreeMap<(Sign, i32), u64> = BTreeMap::new();
         for part in &self.parts {
             let further = halvings - part.halvings;
             for (&(sign, index), count) in &part.buckets {
@@ -133,21 +143,22 @@ impl Window {
                     Sign::Zero => 0,
                     Sign::Positive => merged_bucket(index, further),
                 };
-                *all.entry((sign, index)).or_default() += count;
+                all.push(((sign, index), *count));
             }
         }
-        let count: u64 = all.values().sum();
+        all.sort_unstable_by_key(|&(bucket, _)| bucket);
+        let count: u64 = all.iter().map(|&(_, count)| count).sum();
         let mut buckets = all.iter();
         let (mut below, mut value) = (0_u64, f64::NAN);
         for quantile in quantiles {
             // The value that so many of all are not above.
             let rank = ((quantile * count as f64).ceil() as u64).max(1);
             while below < rank {
-                let Some((&(sign, index), in_bucket)) = buckets.next() else { break };
+                let Some(&((sign, index), in_bucket)) = buckets.next() else { break };
                 below += in_bucket;
                 value = middle(sign, index, halvings);
             }
-            to.push(value);
+            values.push(value);
         }
     }
 
@@ -163,9 +174,9 @@ mod tests {
     use quickcheck::quickcheck;
 
     fn all_of(window: &mut Window, quantiles: &[f64], now: Instant) -> Vec<f64> {
-        let mut values = Vec::new();
-        window.quantiles(quantiles, now, &mut values);
-        values
+        let mut found = Found::default();
+        window.quantiles(quantiles, now, &mut found);
+        found.values
     }
 
     quickcheck! {

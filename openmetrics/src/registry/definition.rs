@@ -315,8 +315,8 @@ impl Source for Callback {
 
 impl Source for Info {
     fn emit(&self, descriptor: &Descriptor, labels: &LabelSet, out: &mut Emitter<'_>) {
-        let facts = self.facts();
-        out.family(descriptor).point(Labels::from(labels), Value::Info(Labels::from(&facts)));
+        let facts = self.shared();
+        out.family(descriptor).point(Labels::from(labels), Value::Info(Labels::from(&*facts)));
     }
 }
 
