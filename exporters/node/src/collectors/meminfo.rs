@@ -108,7 +108,7 @@ impl NodeCollector for Meminfo {
     fn update(&mut self, host: &mut Host) -> Result<(), Error> {
         self.values.fill(None);
         let path = self.file.path().to_owned();
-        for (at, line) in self.file.text()?.lines().enumerate() {
+        for (at, line) in text::lines(self.file.text()?).enumerate() {
             match parse(line) {
                 Some((key, value)) => {
                     let is_it = |field: &usize| FIELDS.get(*field).is_some_and(|field| field.key == key);

@@ -126,7 +126,7 @@ fn read_table<'t>(
     values: &mut Singles,
     mut bad: impl FnMut(&'t str),
 ) {
-    let mut lines = text.lines();
+    let mut lines = text::lines(text);
     while let Some(header) = lines.next() {
         let line = lines.next().unwrap_or_default();
         let known = layouts.iter().position(|l| l.header == header && l.kept.iter().all(|k| values.holds(k.1)));
@@ -168,7 +168,7 @@ impl NodeCollector for Netstat {
             Err(error) if error.is_not_found() => return Ok(()), // no IPv6
             other => other?,
         };
-        for (at, line) in text.lines().enumerate() {
+        for (at, line) in text::lines(text).enumerate() {
             let known = names.split(at, line.trim_start(), values, |name, values| place(name, filter, values));
             let Some((Some(place), rest)) = known else { continue };
             let Some(value) = text::words(rest).next() else { continue };

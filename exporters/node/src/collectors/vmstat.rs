@@ -65,7 +65,7 @@ fn read<'t>(
     mut bad: impl FnMut(&'t str),
 ) {
     values.begin();
-    for (at, line) in text.lines().enumerate() {
+    for (at, line) in text::lines(text).enumerate() {
         let known = names.split(at, line, values, |name, values| place(name, filter, values));
         let Some((place, value)) = known else {
             bad(line);
